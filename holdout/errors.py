@@ -1,0 +1,68 @@
+"""The one error family of Holdout.
+
+Every refusal that a caller can meet is a `HoldoutError` with a stable `code`. The server renders them as
+RFC 9457 problem documents in one place (`api/problems.py`); bulk answers carry them per query. No error
+is ever an "allow".
+
+    HoldoutError
+    |-- InvalidInput          what was sent cannot be read; sending it again will not help
+    |   `-- UnreadablePicture the bytes are not a picture that we decode
+    |-- NotPermitted          the proof that the caller holds does not reach that far
+    |-- NotFound
+    |-- Conflict              contradicts what already stands
+    `-- Unavailable           cannot be answered now; try again later
+"""
+
+from typing import ClassVar
+
+
+class HoldoutError(Exception):
+    """Base of the family.
+
+    `code` is stable and machine-readable (snake_case); `detail` is for a person and says what to do.
+    """
+
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["HoldoutError"], tuple[str, str]]:
+        return type(self), (self.code, self.detail)
+
+
+class InvalidInput(HoldoutError):
+    """What was sent cannot be read; sending the same again will not help."""
+
+    http_status = 422
+
+
+class UnreadablePicture(InvalidInput):
+    """The bytes are not a picture that we decode (format, size, damage)."""
+
+
+class NotPermitted(HoldoutError):
+    """The proof that the caller holds does not reach that far."""
+
+    http_status = 403
+
+
+class NotFound(HoldoutError):
+    """There is no such thing, or it is not the caller's to see."""
+
+    http_status = 404
+
+
+class Conflict(HoldoutError):
+    """Contradicts what already stands."""
+
+    http_status = 409
+
+
+class Unavailable(HoldoutError):
+    """Cannot be answered now; the same request may succeed later."""
+
+    http_status = 503
+    retry_after_seconds: ClassVar[int] = 5
