@@ -1,0 +1,42 @@
+"""Reading request bodies within a limit, as they stream in."""
+
+from collections.abc import Iterator
+
+from rest_framework.request import Request
+
+from holdout.errors import HoldoutError, InvalidInput
+
+_PART = 1024 * 1024
+
+
+class LengthRequired(HoldoutError):
+    """The body's length is not announced, and a server behind WSGI cannot read it otherwise."""
+
+    http_status = 411
+
+
+class TooLarge(InvalidInput):
+    """The body is larger than the call takes."""
+
+    http_status = 413
+
+
+class UnsupportedMediaType(InvalidInput):
+    """The body is of a kind that the call does not read."""
+
+    http_status = 415
+
+
+def stream_body(request: Request, *, max_bytes: int) -> Iterator[bytes]:
+    """The body in parts. Raises `LengthRequired`, and `TooLarge` before anything is read."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if not announced.isdigit():
+        raise LengthRequired("length_required", "Send a Content-Length header (a file, not a stream).")
+    if int(announced) > max_bytes:
+        raise TooLarge("body_too_large", f"Send at most {max_bytes} bytes a call.")
+    return iter(lambda: request._request.read(_PART), b"")
+
+
+def media_type(request: Request) -> str:
+    """The body's media type without parameters, in lower case."""
+    return (request.content_type or "").partition(";")[0].strip().lower()

@@ -1,0 +1,89 @@
+"""`/v1/jobs`: screen a file of millions of rows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import FileResponse, HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.authentication import caller
+from api.body import UnsupportedMediaType, media_type, stream_body
+from lookup import queries
+from lookup.models import LookupJob
+from lookup.services import cancel_job, submit_job
+
+_FORMATS = {
+    "text/csv": LookupJob.Format.CSV,
+    "application/vnd.apache.parquet": LookupJob.Format.PARQUET,
+    "application/x-parquet": LookupJob.Format.PARQUET,
+}
+_PAGE = 100
+
+
+class JobsView(APIView):
+    """Submit a job (the file is the body), or list one's own."""
+
+    def post(self, request: Request) -> Response:
+        upload_format = _FORMATS.get(media_type(request))
+        if upload_format is None:
+            raise UnsupportedMediaType("upload_format_unknown", f"Send one of {', '.join(_FORMATS)}.")
+        job = submit_job(
+            organization=caller(request),
+            upload=stream_body(request, max_bytes=settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES),
+            upload_format=upload_format,
+            url_column=request.GET.get("url_column", ""),
+            sha256_column=request.GET.get("sha256_column", ""),
+        )
+        return Response(_job_json(job), status=202, headers={"Location": f"/v1/jobs/{job.public_id}"})
+
+    def get(self, request: Request) -> Response:
+        jobs = queries.jobs_of(caller(request))[:_PAGE]
+        return Response({"jobs": [_job_json(job) for job in jobs]})
+
+
+class JobView(APIView):
+    """One job: how far it is; DELETE cancels it."""
+
+    def get(self, request: Request, job_id: str) -> Response:
+        return Response(_job_json(queries.job_of(caller(request), job_id)))
+
+    def delete(self, request: Request, job_id: str) -> Response:
+        return Response(_job_json(cancel_job(job=queries.job_of(caller(request), job_id))))
+
+
+class JobResultView(APIView):
+    """The input's rows and columns in their order, with the answer's columns, as Parquet."""
+
+    def get(self, request: Request, job_id: str) -> FileResponse:
+        job = queries.job_of(caller(request), job_id)
+        return FileResponse(
+            queries.result_path(job).open("rb"),
+            as_attachment=True,
+            filename=f"{job.public_id}.parquet",
+            content_type="application/vnd.apache.parquet",
+        )
+
+
+class JobReceiptView(APIView):
+    """Proof of what was asked and answered."""
+
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        return Response(queries.receipt_of(queries.job_of(caller(request), job_id)))
+
+
+def _job_json(job: LookupJob) -> dict[str, Any]:
+    progress = queries.progress_of(job)
+    return {
+        "id": job.public_id,
+        "state": job.state,
+        "rows": job.rows,
+        "rows_done": progress.rows_done,
+        "counts": progress.counts,
+        "columns": {"url": job.url_column, "sha256": job.sha256_column},
+        "created_at": job.created_at.isoformat(),
+        "finished_at": job.finished_at and job.finished_at.isoformat(),
+        "result_sha256": job.result_sha256 and bytes(job.result_sha256).hex(),
+        "error": {"code": job.error_code, "detail": job.error_detail} if job.error_code else None,
+    }

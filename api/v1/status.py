@@ -1,0 +1,31 @@
+"""`GET /v1/status`: the consent status of one picture, for anybody."""
+
+import msgspec
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from api.v1.verdicts import as_of_json, verdict_json
+from ledger.queries import head
+from lookup.engine import answer
+from lookup.parsing import query_from_keys
+
+
+class StatusView(APIView):
+    """By `?url=` or `?sha256=` or both. Public, cookieless, open to every origin."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request) -> HttpResponse:
+        query = query_from_keys(url=request.GET.get("url"), sha256=request.GET.get("sha256"))
+        as_of = head()
+        (verdict,) = answer([query], as_of=as_of)
+        if verdict.error is not None:
+            raise verdict.error
+        body = msgspec.json.encode({"as_of": as_of_json(as_of), **verdict_json(verdict)})
+        return HttpResponse(
+            body,
+            content_type="application/json",
+            headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"},
+        )

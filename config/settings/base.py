@@ -1,0 +1,174 @@
+"""Every setting that all environments share, read through `config.env`. No secret has a default."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from config.env import broker_from_redis_url, database_from_url, env_int, env_str
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+VAR_DIR = Path(env_str("HOLDOUT_VAR_DIR", str(BASE_DIR / "var")))
+
+# --- Holdout's own -----------------------------------------------------------------------------------
+# One folder that web and workers share: uploads and results of jobs.
+HOLDOUT_STORE_DIR = Path(env_str("HOLDOUT_STORE_DIR", str(VAR_DIR / "store")))
+# How long a declaration may wait for its log index before the caller is told to come back.
+HOLDOUT_SEQUENCING_TIMEOUT_SECONDS = env_int("HOLDOUT_SEQUENCING_TIMEOUT_SECONDS", 10)
+# How long an upload may wait for a worker to take its fingerprints.
+HOLDOUT_INGEST_TIMEOUT_SECONDS = env_int("HOLDOUT_INGEST_TIMEOUT_SECONDS", 20)
+HOLDOUT_LOOKUP_MAX_QUERIES = 10_000
+HOLDOUT_LOOKUP_MAX_PICTURES = 16
+HOLDOUT_LOOKUP_MAX_BYTES = 64 * 1024 * 1024
+HOLDOUT_JOB_MAX_UPLOAD_BYTES = env_int("HOLDOUT_JOB_MAX_UPLOAD_BYTES", 20 * 1024**3)
+HOLDOUT_JOB_CHUNK_ROWS = 65_536
+# A step whose worker has not reported for this long is given to another worker.
+HOLDOUT_JOB_LEASE_SECONDS = env_int("HOLDOUT_JOB_LEASE_SECONDS", 60)
+
+# --- Django ------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "csp",
+    "accounts",
+    "ledger",
+    "registry",
+    "consent",
+    "lookup",
+    "api",
+    "web",
+    "config",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "web" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": database_from_url(env_str("DATABASE_URL"))
+    | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env_str("REDIS_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "web" / "locale"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+
+# --- people ------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# No passwords: a six-digit code goes to the e-mail address, for signing up and for signing in.
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+LOGIN_URL = "account_request_login_code"
+LOGIN_REDIRECT_URL = "/works/"
+DEFAULT_FROM_EMAIL = env_str("HOLDOUT_FROM_EMAIL", "Holdout <noreply@localhost>")
+
+# --- security ----------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "style-src": [SELF],
+        "script-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+# A picture form carries up to 25 MB in a file; nothing else in a form is large.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 26 * 1024 * 1024
+
+# --- tasks -------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = broker_from_redis_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+# A lost doorbell is rung again by beat, so a request never waits long for Valkey.
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_TASK_DEFAULT_QUEUE = "lookup"
+CELERY_TASK_ROUTES = {
+    "registry.tasks.*": {"queue": "ingest"},
+    "lookup.tasks.*": {"queue": "lookup"},
+}
+CELERY_BEAT_SCHEDULE = {
+    "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0},
+    "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
+    "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
+}
+
+# --- API ---------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "EXCEPTION_HANDLER": "api.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

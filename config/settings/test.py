@@ -1,0 +1,18 @@
+"""For the test suite: cheap hashing, mail in memory, real PostgreSQL and Valkey."""
+
+import os
+
+# mypy and editors import these settings without engines; no connection is made until a test asks for it.
+os.environ.setdefault("DATABASE_URL", "postgresql://holdout@localhost/holdout")
+os.environ.setdefault("REDIS_URL", "redis://localhost:6379/0")
+
+from config.settings.base import *  # noqa: F403
+
+DEBUG = False
+SECRET_KEY = "for-tests-only-" + "x" * 40
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,72 @@
+"""Who said what about which use: statements that are superseded, never edited."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from holdout.ids import new_id
+from holdout.vocabulary import Preference, UsageCategory
+from registry.models import Declarant, Locator, Work
+
+
+def statement_id() -> str:
+    return new_id("stm")
+
+
+def _preference_field() -> models.CharField[str, str]:
+    return models.CharField(max_length=11, blank=True, choices=[(p.value, p.value) for p in Preference])
+
+
+class Statement(models.Model):
+    """What one declarant says about one subject from its log index on, until another supersedes it.
+
+    An empty preference is *unset*; a statement with none set withdraws what it supersedes. A database
+    trigger refuses UPDATE and DELETE. It is in force from its log entry's index (`ledger.LogEntry` with
+    this public id) up to that of the statement that supersedes it.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=statement_id, editable=False)
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="statements")
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, null=True, related_name="statements")
+    locator = models.ForeignKey(Locator, on_delete=models.PROTECT, null=True, related_name="statements")
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="superseded_by"
+    )
+    train_gen = _preference_field()
+    train_other = _preference_field()
+    ai_input = _preference_field()
+    tdm = _preference_field()
+    search = _preference_field()
+    terms_url = models.URLField(blank=True, help_text="Where the terms of *conditional* stand.")
+    vouched = models.BooleanField(default=False, help_text="Said for somebody else: may only restrict.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="statement_one_subject",
+                condition=models.Q(work__isnull=True) ^ models.Q(locator__isnull=True),
+            ),
+            *(
+                models.CheckConstraint(
+                    name=f"statement_{use.value}",
+                    condition=models.Q(**{f"{use.value}__in": ["", *(p.value for p in Preference)]}),
+                )
+                for use in UsageCategory
+            ),
+            # One chain per declarant and subject: a second first statement, or a fork, cannot be stored.
+            models.UniqueConstraint(
+                name="statement_first_on_work",
+                fields=["declarant", "work"],
+                condition=models.Q(supersedes__isnull=True, work__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="statement_first_on_locator",
+                fields=["declarant", "locator"],
+                condition=models.Q(supersedes__isnull=True, locator__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

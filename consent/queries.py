@@ -1,0 +1,70 @@
+"""Reading: the statements in force about registered subjects at a log index."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from django.db import connection
+
+from consent.models import Statement
+from holdout.vocabulary import Preference, Preferences, UsageCategory
+from registry.models import Work
+
+
+@dataclass(frozen=True, slots=True)
+class StatementInForce:
+    """A statement and the log indices between which it holds; exactly one of work and locator is set."""
+
+    statement: str
+    declarant: str
+    work: int | None
+    locator: int | None
+    preferences: Preferences
+    vouched: bool
+    declared_at: int
+    ended_at: int | None
+
+
+_IN_FORCE = """
+SELECT s.public_id, d.public_id, s.work_id, s.locator_id, s.vouched, entry.index, ending.index,
+       s.train_gen, s.train_other, s.ai_input, s.tdm, s.search
+FROM consent_statement s
+JOIN registry_declarant d ON d.id = s.declarant_id
+JOIN ledger_logentry entry ON entry.record_id = s.public_id
+LEFT JOIN consent_statement successor ON successor.supersedes_id = s.id
+LEFT JOIN ledger_logentry ending ON ending.record_id = successor.public_id
+WHERE (s.work_id = ANY(%(works)s) OR s.locator_id = ANY(%(locators)s))
+  AND entry.index <= %(as_of)s
+  AND (ending.index IS NULL OR ending.index > %(as_of)s)
+"""
+
+
+def statements_in_force(
+    *, works: Collection[int], locators: Collection[int], as_of: int
+) -> list[StatementInForce]:
+    """What is said, at log index `as_of`, about these works and places (primary keys)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_FORCE, {"works": list(works), "locators": list(locators), "as_of": as_of})
+        return [
+            StatementInForce(
+                statement=statement,
+                declarant=declarant,
+                work=work,
+                locator=locator,
+                preferences=_preferences(values),
+                vouched=vouched,
+                declared_at=declared_at,
+                ended_at=ended_at,
+            )
+            for statement, declarant, work, locator, vouched, declared_at, ended_at, *values in cursor
+        ]
+
+
+def _preferences(values: list[str]) -> Preferences:
+    said = zip(UsageCategory, values, strict=True)
+    return MappingProxyType({use: Preference(value) for use, value in said if value})
+
+
+def current_statement(work: Work) -> Statement | None:
+    """What the work's declarant says of it now, sequenced or not."""
+    return Statement.objects.filter(work=work, declarant=work.declarant, superseded_by=None).first()

@@ -1,0 +1,109 @@
+"""What is asked and what is answered: frozen values that the server, the library and the receipts share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from holdout.errors import HoldoutError
+from holdout.vocabulary import UsageCategory
+
+
+class Outcome(StrEnum):
+    """The answer for one use, from the most to the least restrictive."""
+
+    DENY = "deny"
+    CONDITIONAL = "conditional"
+    REVIEW = "review"
+    """Something was found that may be a reserved picture; a person must look. Never an allow."""
+    ALLOW = "allow"
+    UNKNOWN = "unknown"
+    """Looked, nothing said. It is not a permission."""
+
+
+class Status(StrEnum):
+    """Whether the registry could look at all; *failed* is neither unknown nor allow."""
+
+    CHECKED = "checked"
+    FAILED = "failed"
+
+
+class Access(StrEnum):
+    """What robots.txt says to the vendor's crawler; reported apart from use, either can block."""
+
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+class MatchMethod(StrEnum):
+    """How a statement was found for a query."""
+
+    EXACT_FILE = "exact_file"
+    """The same bytes, the same decoded pixels or the same ISCC."""
+    URL = "url"
+    PATH = "path"
+    ACCOUNT = "account"
+    HOST = "host"
+    DOMAIN = "domain"
+    GEOMETRY = "geometry"
+    """A near copy confirmed by geometric verification (same picture, contains, is part of)."""
+    CODES = "codes"
+    """Perceptual codes alone: they can be forged, so never more than review."""
+    POSSIBLE = "possible"
+    """Weak geometry (10-11 inliers): for review."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AsOf:
+    """The moment a verdict speaks of: the declarations log's index, and the time that maps to it (UTC)."""
+
+    log_index: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One asked picture, by any mix of keys; at least one key must be present.
+
+    `codes` maps a perceptual algorithm's id to one or more codes of that picture (its orientations).
+    """
+
+    url: str | None = None
+    sha256: bytes | None = None
+    codes: Mapping[str, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an outcome is what it is, in terms that tell a vendor nothing about whose picture it is.
+
+    `source` is a statement's, grant's or signal's public id; `uses` are those it decided or supported.
+    """
+
+    source: str
+    method: str
+    assurance: int | None
+    outcomes: Mapping[UsageCategory, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one query.
+
+    A `checked` verdict has an outcome for each of the five uses. A `failed` one has none and carries `error`.
+    """
+
+    status: Status
+    as_of: AsOf | None
+    uses: Mapping[UsageCategory, Outcome] = field(default_factory=lambda: MappingProxyType({}))
+    access: Access = Access.UNKNOWN
+    reasons: tuple[Reason, ...] = ()
+    disputed: bool = False
+    error: HoldoutError | None = None
+
+    @classmethod
+    def failed(cls, error: HoldoutError, *, as_of: AsOf | None = None) -> "Verdict":
+        """A query that could not be answered, and why."""
+        return cls(status=Status.FAILED, as_of=as_of, error=error)

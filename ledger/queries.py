@@ -1,0 +1,41 @@
+"""Reading the logs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from holdout.errors import NotFound
+from holdout.receipts import RECEIPT_VERSION
+from holdout.verdicts import AsOf
+from ledger.models import Log, LogEntry, Opening
+
+
+def head() -> AsOf:
+    """The declarations log's last index and its time; index -1 and the epoch for an empty log."""
+    last = LogEntry.objects.filter(log=Log.DECLARATIONS).order_by("-index").first()
+    if last is None:
+        return AsOf(log_index=-1, time=datetime.fromtimestamp(0, tz=UTC))
+    return AsOf(log_index=last.index, time=datetime.fromtimestamp(last.time_ms / 1000, tz=UTC))
+
+
+def receipt(record_id: str) -> dict[str, Any]:
+    """The receipt of a sequenced record: the entry, the record and the salt that opens the commitment.
+
+    It verifies offline with `holdout.receipts.verify_opening`. Raises `NotFound` (`not_in_log`) when the
+    record is unknown, not sequenced yet, or erased.
+    """
+    entry = LogEntry.objects.filter(record_id=record_id).first()
+    opening = Opening.objects.filter(record_id=record_id).first()
+    if entry is None or opening is None:
+        raise NotFound("not_in_log", "No log entry with that record is here (yet, or any more).")
+    return {
+        "version": RECEIPT_VERSION,
+        "log": entry.log,
+        "entry": {
+            "index": entry.index,
+            "type": entry.entry_type,
+            "time_ms": entry.time_ms,
+            "leaf_hash": bytes(entry.leaf_hash).hex(),
+        },
+        "record": opening.record,
+        "salt": bytes(opening.salt).hex(),
+    }

@@ -1,0 +1,195 @@
+"""The worker's part of a bulk job: cut the upload, screen the pieces, join the results, sign off.
+
+Each step's result and its state are committed in one transaction, under the step's fence; files are named
+by the fence. Whatever dies in between is done again by the next holder of the step.
+"""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db.models.functions import Now
+
+from holdout.errors import HoldoutError, InvalidInput, Unavailable
+from ledger.models import Log
+from ledger.queries import head
+from ledger.services import append
+from lookup import storage
+from lookup.models import JobStep, LookupJob, LookupReceipt
+from lookup.screening import screen
+from lookup.steps import LeaseLost, Taken, take
+from lookup.tables import Columns, pieces
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS: Final = 5
+"""A step that failed when it was taken for the fifth time fails its job."""
+MAX_DEATHS: Final = 20
+"""A step that was taken this often, whose workers never came back, is not tried again."""
+RESULTS_KEPT: Final = timedelta(days=30)
+
+
+def work_once() -> JobStep.Kind | None:
+    """Take one open step and do it; returns its kind, or None when there was none.
+
+    What a caller can mend fails the job with its code. Anything else gives the step back, and fails the job
+    at the fifth try; so does a step whose workers keep dying.
+    """
+    taken = take()
+    if taken is None:
+        return None
+    kind = JobStep.Kind(taken.step.kind)
+    try:
+        if taken.fence > MAX_DEATHS:
+            raise InvalidInput(
+                "step_kills_workers", "Something in this upload ends every worker that reads it."
+            )
+        _WORK[kind](taken)
+    except LeaseLost:
+        logger.info("step %s of %s went to another worker", taken.step.pk, taken.step.job.public_id)
+    except InvalidInput as error:
+        _fail(taken, error)
+    except DatabaseError:
+        # Nothing can be written now. The lease runs out, and somebody takes the step again.
+        logger.exception("step %s: the database failed", taken.step.pk)
+    except Exception:
+        logger.exception("step %s of %s failed", taken.step.pk, taken.step.job.public_id)
+        if taken.fence >= MAX_ATTEMPTS:
+            _fail(
+                taken, Unavailable("step_failed", f"A worker failed {taken.fence} times; tell the operator.")
+            )
+        else:
+            taken.release(after_seconds=2**taken.fence)
+    return kind
+
+
+def _fail(taken: Taken, error: HoldoutError) -> None:
+    LookupJob.objects.filter(pk=taken.step.job_id, state__in=["queued", "running"]).update(
+        state=LookupJob.State.FAILED,
+        error_code=error.code,
+        error_detail=error.detail[:500],
+        finished_at=Now(),
+    )
+
+
+def _split(taken: Taken) -> None:
+    """Cut the upload into Arrow files of `JOB_CHUNK_ROWS` rows, in one pass."""
+    job = taken.step.job
+    steps: list[JobStep] = []
+    upload = storage.upload_path(job.public_id)
+    for number, table in enumerate(pieces(upload, job.upload_format, rows=settings.HOLDOUT_JOB_CHUNK_ROWS)):
+        name = f"piece-{number:06d}.{taken.fence}.arrow"
+        with (
+            storage.durable_file(storage.folder(job.public_id) / name) as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
+            writer.write_table(table)
+        steps.append(
+            JobStep(job=job, kind=JobStep.Kind.SCREEN, number=number, rows=table.num_rows, input_name=name)
+        )
+        taken.renew()
+    if not steps:
+        raise InvalidInput("upload_has_no_rows", "There is no row below the header.")
+    with taken.finishing() as job:
+        JobStep.objects.bulk_create(steps, batch_size=1_000)
+        job.state, job.rows = LookupJob.State.RUNNING, sum(step.rows for step in steps)
+        job.save(update_fields=["state", "rows"])
+
+
+def _screen(taken: Taken) -> None:
+    """Look up one piece; whoever finishes the last one opens the join."""
+    step, job = taken.step, taken.step.job
+    folder = storage.folder(job.public_id)
+    with pa.memory_map(str(folder / step.input_name)) as source:
+        table = pa.ipc.open_file(source).read_all()
+    as_of = head()
+    screened = screen(table, columns=Columns(url=job.url_column, sha256=job.sha256_column), as_of=as_of)
+    name = f"{taken.name('result')}.parquet"
+    with storage.durable_file(folder / name) as file:
+        pq.write_table(screened.table, file, compression="zstd")
+    with taken.finishing(
+        output_name=name,
+        output_sha256=storage.sha256_of(folder / name),
+        log_index=as_of.log_index,
+        counts=screened.counts,
+    ):
+        if not job.steps.filter(kind=JobStep.Kind.SCREEN, done=False).exists():
+            JobStep.objects.create(job=job, kind=JobStep.Kind.JOIN)
+
+
+def _join(taken: Taken) -> None:
+    """Put the pieces' results together in order, check each against its digest, and write the receipt."""
+    job = taken.step.job
+    folder = storage.folder(job.public_id)
+    screened = list(job.steps.filter(kind=JobStep.Kind.SCREEN).order_by("number"))
+    name = f"{taken.name('joined')}.parquet"
+    with storage.durable_file(folder / name) as file:
+        _write_joined(taken, screened, file)
+    digest = storage.sha256_of(folder / name)
+    with taken.finishing(output_name=name, output_sha256=digest) as job:
+        job.state, job.finished_at = LookupJob.State.DONE, Now()
+        job.result_name, job.result_sha256 = name, digest
+        job.save(update_fields=["state", "finished_at", "result_name", "result_sha256"])
+        _write_receipt(job, screened)
+    for step in screened:
+        (folder / step.input_name).unlink(missing_ok=True)
+        (folder / step.output_name).unlink(missing_ok=True)
+
+
+def _write_joined(taken: Taken, screened: list[JobStep], file: object) -> None:
+    folder = storage.folder(taken.step.job.public_id)
+    writer = None
+    try:
+        for step in screened:
+            if storage.sha256_of(folder / step.output_name) != bytes(step.output_sha256 or b""):
+                raise Unavailable(
+                    "result_damaged", f"The result of piece {step.number} is not what was written."
+                )
+            table = pq.read_table(folder / step.output_name)
+            writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+            writer.write_table(table)
+            taken.renew()
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _write_receipt(job: LookupJob, screened: list[JobStep]) -> None:
+    indices = [step.log_index for step in screened if step.log_index is not None]
+    receipt = LookupReceipt.objects.create(job=job)
+    append(
+        log=Log.LOOKUPS,
+        entry_type="lookup-job",
+        record_id=receipt.public_id,
+        record={
+            "receipt": receipt.public_id,
+            "job": job.public_id,
+            "organization": job.organization.public_id,
+            "request": {"sha256": bytes(job.upload_sha256).hex(), "bytes": job.upload_bytes},
+            "columns": {"url": job.url_column, "sha256": job.sha256_column},
+            "rows": job.rows,
+            "counts": dict(sum((Counter(step.counts) for step in screened), Counter())),
+            "result": {"sha256": bytes(job.result_sha256 or b"").hex()},
+            "declarations_log": {"lowest_index": min(indices), "highest_index": max(indices)},
+        },
+    )
+
+
+_WORK: Final = {JobStep.Kind.SPLIT: _split, JobStep.Kind.SCREEN: _screen, JobStep.Kind.JOIN: _join}
+
+
+def sweep() -> int:
+    """Delete the files of jobs that ended long ago, and of cancelled ones; returns how many jobs."""
+    ended = LookupJob.objects.filter(swept_at=None, finished_at__isnull=False)
+    expired = ended.filter(finished_at__lt=Now() - RESULTS_KEPT)
+    dropped = ended.filter(state__in=[LookupJob.State.CANCELLED, LookupJob.State.FAILED])
+    swept = [*expired, *dropped.difference(expired)]
+    for job in swept:
+        storage.delete(job.public_id)
+        LookupJob.objects.filter(pk=job.pk).update(swept_at=Now())
+    return len(swept)

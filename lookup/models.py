@@ -1,0 +1,128 @@
+"""Bulk runs: the job, its steps (the truth about what is done), and the receipt."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.models import Organization
+from holdout.ids import new_id
+
+
+def job_id() -> str:
+    return new_id("job")
+
+
+def receipt_id() -> str:
+    return new_id("lrc")
+
+
+class LookupJob(models.Model):
+    """A vendor's file of rows, screened by workers."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class Format(models.TextChoices):
+        CSV = "csv"
+        PARQUET = "parquet"
+
+    public_id = models.CharField(max_length=40, unique=True, default=job_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="lookup_jobs")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    upload_format = models.CharField(max_length=8, choices=Format)
+    upload_sha256 = models.BinaryField(max_length=32)
+    upload_bytes = models.BigIntegerField()
+    url_column = models.CharField(max_length=200, blank=True)
+    sha256_column = models.CharField(max_length=200, blank=True)
+    rows = models.BigIntegerField(null=True, help_text="Known once the upload has been cut into pieces.")
+    result_name = models.CharField(max_length=100, blank=True)
+    result_sha256 = models.BinaryField(max_length=32, null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True, help_text="When its files were deleted (retention).")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="lookupjob_failed_has_a_code",
+                condition=models.Q(state="failed") ^ models.Q(error_code=""),
+            ),
+            models.CheckConstraint(
+                name="lookupjob_done_has_a_result",
+                condition=~models.Q(state="done") | models.Q(result_sha256__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="lookupjob_reads_some_column",
+                condition=~models.Q(url_column="", sha256_column=""),
+            ),
+        ]
+        indexes = [
+            # lookup.queries.jobs_of
+            models.Index(name="lookupjob_list", fields=["organization", "-created_at"]),
+            # lookup.jobs.sweep
+            models.Index(
+                name="lookupjob_unswept", fields=["finished_at"], condition=models.Q(swept_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class JobStep(models.Model):
+    """A piece of a job's work that one worker does at a time.
+
+    A worker takes a step for as long as its lease lasts; taking it raises `fence`, and only the holder of
+    the current fence may record the result, in the transaction that marks the step done. A worker that
+    died, or came back from the dead, therefore changes nothing.
+    """
+
+    class Kind(models.TextChoices):
+        SPLIT = "split"
+        SCREEN = "screen"
+        JOIN = "join"
+
+    job = models.ForeignKey(LookupJob, on_delete=models.CASCADE, related_name="steps")
+    kind = models.CharField(max_length=6, choices=Kind)
+    number = models.IntegerField(default=0, help_text="The piece of the upload, for screen steps.")
+    done = models.BooleanField(default=False)
+    fence = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    rows = models.IntegerField(default=0)
+    input_name = models.CharField(max_length=100, blank=True)
+    output_name = models.CharField(max_length=100, blank=True)
+    output_sha256 = models.BinaryField(max_length=32, null=True)
+    log_index = models.BigIntegerField(null=True, help_text="The declarations log index of its answers.")
+    counts = models.JSONField(default=dict, help_text="Rows by outcome.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="jobstep_once", fields=["job", "kind", "number"]),
+            models.CheckConstraint(
+                name="jobstep_done_screen_has_output",
+                condition=~models.Q(done=True, kind="screen") | models.Q(output_sha256__isnull=False),
+            ),
+        ]
+        indexes = [
+            # lookup.steps.take: the oldest open step
+            models.Index(name="jobstep_open", fields=["id"], condition=models.Q(done=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} of job {self.job_id}"
+
+
+class LookupReceipt(models.Model):
+    """Proof that a vendor asked and what it was told; committed to the `lookups` log."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=receipt_id, editable=False)
+    job = models.OneToOneField(LookupJob, on_delete=models.CASCADE, related_name="receipt")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,90 @@
+"""Taking and finishing a job's steps: leases and fencing tokens in PostgreSQL.
+
+The step table is the truth. A Celery message says only "look here"; losing one, or getting it twice,
+changes nothing but the time it takes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from lookup.models import JobStep, LookupJob
+
+
+class LeaseLost(Exception):
+    """Another worker holds the step now, or its job is over; what was done here does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that this worker may work on until its lease ends."""
+
+    step: JobStep
+    fence: int
+
+    def name(self, stem: str) -> str:
+        """A file name that no other holder of this step can use."""
+        return f"{stem}-{self.step.number:06d}.{self.fence}"
+
+    def renew(self) -> None:
+        """Ask for another full lease, on long work. Raises `LeaseLost`."""
+        lease = timedelta(seconds=settings.HOLDOUT_JOB_LEASE_SECONDS)
+        if not self._mine().update(lease_until=Now() + lease):
+            raise LeaseLost
+
+    @contextmanager
+    def finishing(self, **values: Any) -> Iterator[LookupJob]:
+        """One transaction that marks the step done with `values`, around what else follows from it.
+
+        Yields the job, locked. Raises `LeaseLost` before anything is written when the fence has moved on.
+        """
+        with transaction.atomic():
+            job = LookupJob.objects.select_for_update().get(pk=self.step.job_id)
+            running = job.state in {LookupJob.State.QUEUED, LookupJob.State.RUNNING}
+            if not running or not self._mine().update(done=True, lease_until=None, **values):
+                raise LeaseLost
+            yield job
+
+    def release(self, *, after_seconds: float) -> None:
+        """Give the step back, for another try in a while."""
+        self._mine().update(lease_until=Now() + timedelta(seconds=after_seconds))
+
+    def _mine(self) -> QuerySet[JobStep]:
+        return JobStep.objects.filter(pk=self.step.pk, fence=self.fence, done=False)
+
+
+_TAKE = """
+UPDATE lookup_jobstep SET fence = fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
+WHERE id = (
+    SELECT step.id FROM lookup_jobstep step JOIN lookup_lookupjob job ON job.id = step.job_id
+    WHERE NOT step.done AND (step.lease_until IS NULL OR step.lease_until < now())
+      AND job.state IN ('queued', 'running')
+    ORDER BY step.id LIMIT 1
+    FOR UPDATE OF step SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+def take() -> Taken | None:
+    """The oldest step that nobody works on, leased to the caller; None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"lease": settings.HOLDOUT_JOB_LEASE_SECONDS})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    step = JobStep.objects.select_related("job").get(pk=row[0])
+    return Taken(step, step.fence)
+
+
+def open_steps() -> int:
+    """How many steps wait for a worker."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    return JobStep.objects.filter(free, done=False, job__state__in=["queued", "running"]).count()

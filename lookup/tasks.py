@@ -1,0 +1,31 @@
+"""Celery's shells round `lookup.jobs`. A message carries nothing: the step table knows what is to be done."""
+
+from celery import shared_task
+
+from lookup import jobs
+from lookup.models import JobStep
+from lookup.steps import open_steps
+
+_MOST_BELLS = 8
+
+
+@shared_task
+def work() -> None:
+    """Do one step, and ring again: a bell keeps one worker busy until no step is left."""
+    kind = jobs.work_once()
+    if kind is JobStep.Kind.SPLIT:
+        ring()
+    elif kind is not None:
+        work.delay()
+
+
+@shared_task
+def ring() -> None:
+    """Ring for every step that waits; beat does it too, in case a bell or a worker was lost."""
+    for _ in range(min(open_steps(), _MOST_BELLS)):
+        work.delay()
+
+
+@shared_task
+def sweep() -> None:
+    jobs.sweep()

@@ -1,0 +1,170 @@
+"""Who declares, which work, which file, which place, and how well each is proven."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.models import Organization
+from holdout.ids import new_id
+from holdout.resolution import Assurance
+from holdout.urls import KeyKind
+
+
+def declarant_id() -> str:
+    return new_id("dcl")
+
+
+def work_id() -> str:
+    return new_id("wrk")
+
+
+def asset_id() -> str:
+    return new_id("ast")
+
+
+def locator_id() -> str:
+    return new_id("loc")
+
+
+def authorization_id() -> str:
+    return new_id("aut")
+
+
+class Declarant(models.Model):
+    """The party that states a preference: author, rightsholder, agent, society, platform."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=declarant_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="declarants")
+    name = models.CharField(max_length=200, blank=True, help_text="A pseudonym will do.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Work(models.Model):
+    """A creation, independent of its files and places."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=work_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="works")
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="works")
+    title = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # registry.queries.works_of: a creator's list, newest first
+            models.Index(name="work_list", fields=["organization", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Asset(models.Model):
+    """One file of a work. The picture itself is deleted as soon as its fingerprints are taken."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received"
+        FINGERPRINTED = "fingerprinted"
+        REFUSED = "refused"
+
+    public_id = models.CharField(max_length=40, unique=True, default=asset_id, editable=False)
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="assets")
+    state = models.CharField(max_length=15, choices=State, default=State.RECEIVED)
+    refusal_code = models.CharField(max_length=60, blank=True)
+    refusal_detail = models.CharField(max_length=500, blank=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="asset_refusal_has_a_code",
+                condition=models.Q(state="refused") ^ models.Q(refusal_code=""),
+            ),
+        ]
+        indexes = [
+            # registry.ingest.sweep: uploads that nobody came back for
+            models.Index(
+                name="asset_unfinished",
+                fields=["created_at"],
+                condition=~models.Q(state="fingerprinted"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Fingerprint(models.Model):
+    """What one versioned algorithm says of an asset."""
+
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="fingerprints")
+    algorithm = models.CharField(max_length=30)
+    value = models.BinaryField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="fingerprint_once", fields=["asset", "algorithm"]),
+        ]
+        indexes = [
+            # registry.queries.assets_by_sha256
+            models.Index(name="fingerprint_value", fields=["algorithm", "value"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} of {self.asset_id}"
+
+
+class Locator(models.Model):
+    """A place: one URL, a path prefix, a host, a domain. With a work: where that work is found."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=locator_id, editable=False)
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="locators")
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, null=True, related_name="locators")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in KeyKind])
+    target = models.TextField(help_text="As the declarant gave it.")
+    key = models.TextField(help_text="The canonical key's text.")
+    key_check = models.BinaryField(max_length=16, help_text="holdout.urls.key_check of the key.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="locator_once", fields=["declarant", "key_check", "work"], nulls_distinct=False
+            ),
+        ]
+        indexes = [
+            # registry.queries.locators_by_check
+            models.Index(name="locator_key_check", fields=["key_check"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Authorization(models.Model):
+    """Proof that a declarant controls one asset or one locator, and how strong it is."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=authorization_id, editable=False)
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="authorizations")
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, null=True, related_name="authorizations")
+    locator = models.ForeignKey(Locator, on_delete=models.CASCADE, null=True, related_name="authorizations")
+    level = models.PositiveSmallIntegerField(choices=[(level.value, level.name) for level in Assurance])
+    method = models.CharField(max_length=30, help_text="How it was proven: upload, operator, dns ...")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="authorization_one_subject",
+                condition=models.Q(asset__isnull=True) ^ models.Q(locator__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="authorization_level", condition=models.Q(level__gte=0, level__lte=5)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,157 @@
+"""Writing: declarants, works and their files, places, and proofs of control."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Organization
+from holdout.errors import Unavailable, UnreadablePicture
+from holdout.resolution import Assurance
+from holdout.urls import KeyKind, RuleKey, domain_key, host_key, key_check, path_key, url_key
+from ledger.models import Log
+from ledger.services import append_many
+from registry import tasks
+from registry.ingest import incoming_path
+from registry.models import Asset, Authorization, Declarant, Locator, Work
+from registry.scopes import refuse_overreach
+
+_KEY_OF_KIND = {
+    KeyKind.URL: url_key,
+    KeyKind.PATH: path_key,
+    KeyKind.HOST: host_key,
+    KeyKind.DOMAIN: domain_key,
+}
+
+
+def default_declarant(*, organization: Organization) -> Declarant:
+    """The declarant for which `organization` speaks when it names none; made at the first call."""
+    with transaction.atomic():
+        Organization.objects.select_for_update().get(pk=organization.pk)
+        return organization.declarants.order_by("pk").first() or Declarant.objects.create(
+            organization=organization, name=organization.name
+        )
+
+
+def receive_picture(*, declarant: Declarant, title: str, picture: bytes) -> Asset:
+    """A new work with one file, whose fingerprints a worker takes; the picture is not kept afterwards.
+
+    Returns at once; `await_fingerprints` tells what came of it.
+    """
+    with transaction.atomic():
+        work = Work.objects.create(organization=declarant.organization, declarant=declarant, title=title)
+        asset = Asset.objects.create(work=work)
+        _store(incoming_path(asset.public_id), picture)
+        transaction.on_commit(lambda: tasks.ingest.delay(asset_id=asset.public_id))
+    return asset
+
+
+def _store(path: Path, picture: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_bytes(picture)
+
+
+def await_fingerprints(*, asset: Asset) -> Asset:
+    """The asset once its fingerprints are taken.
+
+    When they cannot be, nothing of the work stays. Raises `UnreadablePicture` with the decoder's code, and
+    `Unavailable` (`ingest_busy`) when no worker has reached it in time.
+    """
+    deadline = time.monotonic() + settings.HOLDOUT_INGEST_TIMEOUT_SECONDS
+    while True:
+        asset.refresh_from_db()
+        if asset.state == Asset.State.FINGERPRINTED:
+            return asset
+        if asset.state == Asset.State.REFUSED:
+            discard_asset(asset=asset)
+            raise UnreadablePicture(asset.refusal_code, asset.refusal_detail)
+        if time.monotonic() >= deadline and discard_asset(asset=asset):
+            raise Unavailable(
+                "ingest_busy", "The picture could not be read in time; send it again in a minute."
+            )
+        time.sleep(0.02)
+
+
+def discard_asset(*, asset: Asset) -> bool:
+    """Forget a file whose fingerprints were never taken, and its work; False when they were after all."""
+    with transaction.atomic():
+        locked = Asset.objects.select_for_update().exclude(state=Asset.State.FINGERPRINTED)
+        if not locked.filter(pk=asset.pk).exists():
+            return False
+        asset.work.delete()
+    incoming_path(asset.public_id).unlink(missing_ok=True)
+    return True
+
+
+def register_locators(
+    *, declarant: Declarant, targets: Sequence[tuple[KeyKind, str]], work: Work | None = None
+) -> list[Locator]:
+    """Places of `declarant`, in the order of `targets`; what is registered already is not made again.
+
+    With `work`: places where that work is found. Raises `InvalidInput` for a target that is no such place
+    and `NotPermitted` for one that nobody can claim (`registry.scopes`); then nothing is written.
+    """
+    keys = [_checked_key(kind, target) for kind, target in targets]
+    checks = [key_check(key.text) for key in keys]
+    with transaction.atomic():
+        made = Locator.objects.bulk_create(
+            [
+                Locator(
+                    declarant=declarant,
+                    work=work,
+                    kind=key.kind,
+                    target=target,
+                    key=key.text,
+                    key_check=check,
+                )
+                for (_, target), key, check in zip(targets, keys, checks, strict=True)
+            ],
+            ignore_conflicts=True,
+            batch_size=1_000,
+        )
+        del made  # with ignore_conflicts Django cannot tell which rows are new, so they are read back
+        rows = Locator.objects.filter(declarant=declarant, work=work, key_check__in=checks)
+        by_check = {bytes(row.key_check): row for row in rows}
+    return [by_check[check] for check in checks]
+
+
+def _checked_key(kind: KeyKind, target: str) -> RuleKey:
+    key = _KEY_OF_KIND[kind](target)
+    refuse_overreach(key)
+    return key
+
+
+def authorize_locators(
+    *, declarant: Declarant, locators: Sequence[Locator], level: Assurance, method: str
+) -> list[Authorization]:
+    """Record that `declarant` has proven control of `locators` at `level`."""
+    with transaction.atomic():
+        rows = Authorization.objects.bulk_create(
+            [
+                Authorization(declarant=declarant, locator=locator, level=level, method=method)
+                for locator in locators
+            ],
+            batch_size=1_000,
+        )
+        append_many(
+            log=Log.DECLARATIONS,
+            entry_type="authorization",
+            records={
+                row.public_id: _authorization_record(row, subject=locator.public_id)
+                for row, locator in zip(rows, locators, strict=True)
+            },
+        )
+    return rows
+
+
+def _authorization_record(row: Authorization, *, subject: str) -> dict[str, Any]:
+    return {
+        "authorization": row.public_id,
+        "declarant": row.declarant.public_id,
+        "subject": subject,
+        "level": row.level,
+        "method": row.method,
+    }
