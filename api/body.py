@@ -29,8 +29,8 @@ class UnsupportedMediaType(InvalidInput):
 
 def stream_body(request: Request, *, max_bytes: int) -> Iterator[bytes]:
     """The body in parts. Raises `LengthRequired`, and `TooLarge` before anything is read."""
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if not announced.isdigit():
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if "HTTP_TRANSFER_ENCODING" in request.META or not announced.isdigit():
         raise LengthRequired("length_required", "Send a Content-Length header (a file, not a stream).")
     if int(announced) > max_bytes:
         raise TooLarge("body_too_large", f"Send at most {max_bytes} bytes a call.")

@@ -30,13 +30,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(render_to_string("errors/unavailable.html", {"away": away}), status=status)
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """handler404."""
     if request.path.startswith(_FOR_PROGRAMS):
         return problem(status=404, code="not_found", detail="There is nothing here.")
     return render(request, "errors/not_found.html", status=404)
 
 
-def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """handler400: Django refused the request before a view saw it."""
     return problem(status=400, code="request_malformed", detail="The request cannot be read.")

@@ -43,9 +43,9 @@ class CodeIndex:
 
     def near(self, codes: Sequence[bytes], *, as_of: int) -> list[NearAsset]:
         """The registered files within the algorithm's radius of `codes[i]`, as of a log index."""
-        loaded = self._up_to(as_of)
-        if not codes or not loaded.assets:
+        if not codes:
             return []
+        loaded = self._up_to(as_of)
         asked = np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(len(codes), -1)
         near = within_radius(codes=loaded.codes, queries=asked, radius=self._algorithm.radius)
         found = ((int(q), loaded.assets[c]) for q, c in zip(near.query_index, near.code_index, strict=True))

@@ -16,7 +16,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         return {"status": verdict.status, "error": error}
     return {
         "status": verdict.status,
-        "uses": verdict.uses,
+        "uses": dict(verdict.uses),
         "access": verdict.access,
         "disputed": verdict.disputed,
         "reasons": [_reason_json(reason) for reason in verdict.reasons],
@@ -28,5 +28,5 @@ def _reason_json(reason: Reason) -> dict[str, Any]:
         "source": reason.source,
         "method": reason.method,
         "assurance": None if reason.assurance is None else f"L{reason.assurance}",
-        "uses": reason.outcomes,
+        "uses": dict(reason.outcomes),
     }

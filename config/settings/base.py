@@ -97,13 +97,19 @@ STATIC_ROOT = VAR_DIR / "static"
 # --- people ------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-# No passwords: a six-digit code goes to the e-mail address, for signing up and for signing in.
+# No passwords: a one-time code goes to the e-mail address, for signing up and for signing in. Its format is
+# allauth's (eight consonants): six digits would fall to patient guessing.
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Mail may be slow (greylisting), and a lost one must not end the visit.
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the subjects name Holdout themselves
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 LOGIN_URL = "account_request_login_code"
@@ -131,6 +137,11 @@ CSRF_COOKIE_SAMESITE = "Lax"
 # A picture form carries up to 25 MB in a file; nothing else in a form is large.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 26 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "web.uploads.CappedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- tasks -------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = broker_from_redis_url(REDIS_URL)

@@ -1,0 +1,195 @@
+"""`/v1/jobs`, as a vendor meets it; the workers are called by hand."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from django.test import Client
+
+from accounts.models import Organization
+from accounts.services import issue_key
+from holdout.receipts import verify_opening
+from ledger.services import sequence_pending
+from lookup.jobs import work_once
+from lookup.models import JobStep, LookupJob
+from registry.models import Declarant
+from tests.factories import reserve_place
+
+pytestmark = pytest.mark.django_db
+URL = "https://alice.example/x.jpg"
+PARQUET = "application/vnd.apache.parquet"
+
+
+def submit(client: Client, body: bytes, content_type: str = "text/csv", query: str = "") -> Any:
+    return client.post(f"/v1/jobs{query}", body, content_type=content_type)
+
+
+def parquet(**columns: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+def work_through() -> None:
+    while work_once():
+        pass
+    sequence_pending()
+
+
+def result(client: Client, job: Any) -> list[dict[str, Any]]:
+    response: Any = client.get(f"/v1/jobs/{job['id']}/result")
+    assert response.status_code == 200
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(b"".join(response.streaming_content))).to_pylist()
+    return rows
+
+
+def test_a_csv_comes_back_with_every_row_in_order_and_its_answer(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    body = f"caption,url\na cat,{URL}\n猫,https://x.example/\nbroken,nonsense\n,\n".encode()
+    accepted = submit(vendor, body)
+    assert accepted.status_code == 202
+    assert vendor.get(accepted["Location"]).json()["state"] == "queued"
+    work_through()
+    job = vendor.get(accepted["Location"]).json()
+    assert (job["state"], job["rows"], job["rows_done"]) == ("done", 4, 4)
+    assert job["counts"] == {"deny": 1, "unknown": 1, "failed": 2}
+    rows = result(vendor, job)
+    assert [row["caption"] for row in rows] == ["a cat", "猫", "broken", ""]
+    assert [row["holdout_train_gen"] for row in rows] == ["deny", "unknown", None, None]
+    assert [row["holdout_error"] for row in rows] == [None, None, "url_invalid", "query_has_no_key"]
+
+
+def test_a_parquet_keeps_its_columns_and_types(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    body = parquet(URL=[URL, None], width=[512, None], tags=[["a"], []])
+    job = submit(vendor, body, PARQUET).json()
+    work_through()
+    rows = result(vendor, job)
+    assert [(row["width"], row["tags"], row["holdout_status"]) for row in rows] == [
+        (512, ["a"], "checked"),
+        (None, [], "failed"),
+    ]
+
+
+def test_a_column_of_any_name_may_be_looked_up(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(image_link=[URL]), PARQUET, "?url_column=image_link").json()
+    work_through()
+    assert result(vendor, job)[0]["holdout_train_gen"] == "deny"
+
+
+def test_a_job_is_cut_into_pieces_and_joined_in_order(vendor: Client, settings: Any) -> None:
+    settings.HOLDOUT_JOB_CHUNK_ROWS = 7
+    job = submit(vendor, parquet(n=list(range(50)), url=["https://x.example/"] * 50), PARQUET).json()
+    work_through()
+    assert JobStep.objects.filter(kind="screen", done=True).count() == 8
+    assert [row["n"] for row in result(vendor, job)] == list(range(50))
+
+
+def test_a_finished_job_has_a_receipt_that_opens_its_log_entry(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(url=[URL]), PARQUET).json()
+    work_through()
+    receipt = vendor.get(f"/v1/jobs/{job['id']}/receipt").json()
+    verify_opening(receipt)
+    assert receipt["log"] == "lookups"
+    assert receipt["record"]["counts"] == {"deny": 1}
+    assert (
+        receipt["record"]["result"]["sha256"] == vendor.get(f"/v1/jobs/{job['id']}").json()["result_sha256"]
+    )
+    assert receipt["record"]["declarations_log"] == {"lowest_index": 1, "highest_index": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "query", "code"),
+    [
+        (b"\n\n", "text/csv", "", "upload_damaged"),
+        (b"a,b\n1,2\n", "text/csv", "", "no_column_to_look_up"),
+        (b"url,url\n1,2\n", "text/csv", "", "column_twice"),
+        (b"url\n1\n", "text/csv", "?url_column=link", "column_missing"),
+        (b"url,holdout_status\n1,2\n", "text/csv", "", "column_reserved"),
+        (parquet(url=[URL])[:-20], PARQUET, "", "upload_damaged"),
+        (b"PAR1 this is no parquet PAR1", PARQUET, "", "upload_damaged"),
+        (b"\x00" * 1_000, PARQUET, "", "upload_damaged"),
+        (parquet(url=[1, 2]), PARQUET, "", "column_not_text"),
+        (b"url," + b"x" * 1_100_000 + b"\n", "text/csv", "", "csv_line_too_long"),
+    ],
+)
+def test_an_upload_that_cannot_be_screened_is_refused_and_leaves_nothing(
+    vendor: Client, settings: Any, body: bytes, content_type: str, query: str, code: str
+) -> None:
+    response = submit(vendor, body, content_type, query)
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert not LookupJob.objects.exists()
+    assert not list(settings.HOLDOUT_STORE_DIR.glob("jobs/*"))
+
+
+def test_an_empty_upload_is_refused(vendor: Client) -> None:
+    response = vendor.generic("POST", "/v1/jobs", b"", CONTENT_TYPE="text/csv", CONTENT_LENGTH="0")
+    assert (response.status_code, response.json()["code"]) == (422, "upload_empty")
+
+
+def test_a_stream_without_a_length_is_told_to_send_one(vendor: Client) -> None:
+    response = vendor.post(
+        "/v1/jobs", b"url\n", content_type="text/csv", headers={"Transfer-Encoding": "chunked"}
+    )
+    assert (response.status_code, response.json()["code"]) == (411, "length_required")
+
+
+def test_an_upload_over_the_limit_is_refused(vendor: Client, settings: Any) -> None:
+    settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES = 10
+    response = submit(vendor, b"url\n" + b"https://x.example/\n")
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+def test_an_unknown_kind_of_file_is_refused(vendor: Client) -> None:
+    response = submit(vendor, b"x", "application/zip")
+    assert (response.status_code, response.json()["code"]) == (415, "upload_format_unknown")
+
+
+def test_a_parquet_damaged_inside_fails_the_job_with_a_code(vendor: Client) -> None:
+    body = bytearray(parquet(url=[f"https://x.example/{i}" for i in range(5_000)]))
+    body[200:2_000] = bytes(1_800)
+    accepted = submit(vendor, bytes(body), PARQUET)
+    assert accepted.status_code == 202
+    work_through()
+    job = vendor.get(accepted["Location"]).json()
+    assert job["state"] == "failed"
+    assert job["error"]["code"] == "upload_damaged"
+    assert vendor.get(f"/v1/jobs/{job['id']}/result").json()["code"] == "job_not_done"
+
+
+def test_ragged_rows_and_bytes_that_are_not_text_fail_alone(vendor: Client) -> None:
+    body = (
+        b"url,n\nhttps://x.example/,1,2\nhttps://x.example/\nhttps://x.example/\xff,1\nhttps://x.example/,1\n"
+    )
+    job = submit(vendor, body).json()
+    work_through()
+    errors = [row["holdout_error"] for row in result(vendor, job)]
+    assert errors == ["row_malformed", "row_malformed", "url_invalid", None]
+
+
+def test_a_csv_without_rows_fails_with_a_code(vendor: Client) -> None:
+    job = submit(vendor, b"url\n").json()
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["error"]["code"] == "upload_has_no_rows"
+
+
+def test_a_cancelled_job_is_not_worked_on(vendor: Client) -> None:
+    job = submit(vendor, b"url\nhttps://x.example/\n").json()
+    assert vendor.delete(f"/v1/jobs/{job['id']}").json()["state"] == "cancelled"
+    assert work_once() is None
+    assert vendor.delete(f"/v1/jobs/{job['id']}").status_code == 409
+
+
+@pytest.mark.parametrize("tail", ["", "/result", "/receipt"])
+def test_another_vendors_job_does_not_exist(vendor: Client, anybody: Client, tail: str) -> None:
+    job = submit(vendor, b"url\nhttps://x.example/\n").json()
+    rival = Organization.objects.create(name="Rival", side="vendor")
+    headers = {"Authorization": f"Bearer {issue_key(organization=rival, name='x')[1]}"}
+    response = anybody.get(f"/v1/jobs/{job['id']}{tail}", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (404, "job_unknown")
+    assert anybody.get("/v1/jobs", headers=headers).json() == {"jobs": []}
+    assert len(vendor.get("/v1/jobs").json()["jobs"]) == 1

@@ -1,0 +1,417 @@
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from holdout.errors import Unavailable, UnreadablePicture
+from holdout.fingerprints import _wire, fingerprint_picture, sandbox
+from holdout.fingerprints.describe import describe
+from holdout.fingerprints.limits import FORMATS, MAX_BYTES, ChildLimits
+from holdout.fingerprints.sandbox import Sandbox
+from holdout.fingerprints.vectors import PICTURES, png, texture
+
+PICTURE = png(PICTURES["landscape"]())
+FLAT = png(PICTURES["flat"]())
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+@pytest.fixture
+def own() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+def encoded(kind: str) -> bytes:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {} if kind == "GIF" else {"exif": exif.tobytes()}
+    Image.fromarray(texture(seed=1)).convert("RGB").save(file, kind, **options)
+    return file.getvalue()
+
+
+def ended(pid: int, *, within: float = 5.0) -> bool:
+    """Whether the process is gone, or a zombie that nobody reaps."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def hostile_pictures() -> list[bytes]:
+    random = np.random.RandomState(1)
+    pictures = []
+    for number in range(50):
+        data = bytearray(encoded(FORMATS[number % len(FORMATS)]))
+        for at in random.randint(0, len(data), 20):
+            data[at] = random.randint(256)
+        pictures.append(bytes(data[: random.randint(10, len(data) + 1)]))
+    return pictures
+
+
+# What it answers
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("orientations", [False, True])
+def test_the_sandbox_finds_what_describe_finds(shared: Sandbox, kind: str, *, orientations: bool) -> None:
+    data = encoded(kind)
+    assert shared.fingerprint(data, orientations=orientations) == describe(data, orientations=orientations)
+
+
+def test_a_phones_jpeg_of_several_pictures_is_read_without_an_import(shared: Sandbox) -> None:
+    file = io.BytesIO()
+    photo = Image.fromarray(texture(seed=1))
+    photo.save(file, "MPO", save_all=True, append_images=[photo])
+    assert shared.fingerprint(file.getvalue()).format == "JPEG"
+
+
+def test_a_picture_that_the_gate_refuses_has_no_code(shared: Sandbox) -> None:
+    found = shared.fingerprint(FLAT, orientations=True)
+    assert (found.usable, found.phash, found.orientations) == (False, None, ())
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "picture_format_unsupported"),
+        (b"PK\3\4 not a jpeg", "picture_format_unsupported"),
+        (PICTURE[:-200], "picture_damaged"),
+    ],
+)
+def test_a_refusal_comes_back_with_its_code_and_what_to_do(shared: Sandbox, data: bytes, code: str) -> None:
+    with pytest.raises(UnreadablePicture) as caught:
+        shared.fingerprint(data)
+    assert caught.value.code == code
+    assert len(caught.value.detail) > 20
+
+
+def test_a_file_over_the_limit_involves_no_process(own: Sandbox) -> None:
+    with pytest.raises(UnreadablePicture) as caught:
+        own.fingerprint(bytes(MAX_BYTES + 1))
+    assert caught.value.code == "picture_too_large"
+    assert own.zygote_pid is None
+
+
+def test_the_largest_file_passes_through_whole(shared: Sandbox) -> None:
+    padded = PICTURE + bytes(MAX_BYTES - len(PICTURE))
+    assert shared.fingerprint(padded).phash == describe(PICTURE, orientations=False).phash
+
+
+def test_the_module_has_a_sandbox_of_its_own() -> None:
+    assert fingerprint_picture(PICTURE, orientations=True) == describe(PICTURE, orientations=True)
+
+
+# What a child may not do
+
+
+def test_a_zygote_inherits_no_secret(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://holdout:secret@db/holdout")
+    own.fingerprint(PICTURE)
+    environment = Path(f"/proc/{own.zygote_pid}/environ").read_bytes()
+    names = {entry.partition(b"=")[0] for entry in environment.split(b"\0") if entry}
+    assert names == {b"PATH", b"LANG", b"OPENBLAS_NUM_THREADS", b"OMP_NUM_THREADS", b"PYTHONPATH"}
+
+
+def test_a_zygote_holds_no_descriptor_of_ours(own: Sandbox) -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        os.set_inheritable(left.fileno(), True)
+        own.fingerprint(PICTURE)
+        links = {link.readlink() for link in Path(f"/proc/{own.zygote_pid}/fd").iterdir()}
+        assert Path(f"/proc/self/fd/{left.fileno()}").readlink() not in links
+
+
+def confined(
+    body: str, *, limits: ChildLimits | None = None, before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `body` in a process that has confined itself; `before` runs while it is still free."""
+    script = "\n".join(
+        [
+            "import os, signal, socket",
+            "from holdout.fingerprints._confine import confine",
+            "from holdout.fingerprints.limits import ChildLimits",
+            before,
+            f"confine(limits={limits or ChildLimits()!r})",
+            body,
+        ]
+    )
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "open('/dev/null')",
+        "socket.socket()",
+        "socket.socketpair()",
+        "os.pipe()",
+        "os.fork()",
+        "os.dup(1)",
+        "os.kill(PARENT, 0) if ROOT else os.fork()",
+        "os.setuid(0) if ROOT else os.fork()",
+    ],
+)
+def test_a_confined_process_can_reach_nothing(attempt: str) -> None:
+    result = confined(
+        f"try:\n    {attempt}\nexcept OSError:\n    print('refused')\nelse:\n    print('possible')",
+        before="PARENT, ROOT = os.getppid(), os.geteuid() == 0",
+    )
+    assert (result.stdout.strip(), result.returncode) == ("refused", 0)
+
+
+def test_a_confined_process_cannot_write_to_a_file_that_is_open(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    result = confined(
+        "try:\n    os.write(file, b'x')\nexcept OSError:\n    print('refused')",
+        before=f"file = os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY)",
+    )
+    assert (result.stdout.strip(), log.read_bytes()) == ("refused", b"")
+
+
+def test_a_confined_process_is_not_root() -> None:
+    assert confined("print(os.geteuid() != 0 and os.getegid() != 0 or os.getuid())").stdout.strip() != "0"
+
+
+def test_a_confined_process_that_spins_is_ended_by_its_processor_limit() -> None:
+    result = confined("while True: pass", limits=ChildLimits(cpu_seconds=1))
+    assert result.returncode == -signal.SIGXCPU
+
+
+def test_a_confined_process_that_sleeps_is_ended_by_the_clock() -> None:
+    result = confined("signal.pause()", limits=ChildLimits(wall_seconds=0.1))
+    assert result.returncode == -signal.SIGALRM
+
+
+def test_a_confined_process_gets_no_more_memory_than_it_may() -> None:
+    allocate = "try:\n    bytearray(60_000_000)\nexcept MemoryError:\n    print('refused')"
+    assert confined(allocate, limits=ChildLimits(memory_bytes=40_000_000)).stdout.strip() == "refused"
+    assert confined(allocate).stdout.strip() == ""
+
+
+# How it survives
+
+
+def large_picture() -> bytes:
+    """40 million pixels in a small file."""
+    return png(Image.new("1", (8000, 5000), 1))
+
+
+def test_a_picture_that_takes_too_long_is_refused() -> None:
+    with Sandbox(limits=ChildLimits(wall_seconds=0.03)) as box, pytest.raises(UnreadablePicture) as caught:
+        box.fingerprint(large_picture())
+    assert caught.value.code == "picture_took_too_long"
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
+    with Sandbox(limits=ChildLimits(memory_bytes=60_000_000)) as box:
+        with pytest.raises(UnreadablePicture) as caught:
+            box.fingerprint(large_picture())
+        assert caught.value.code == "picture_too_many_pixels"
+        assert box.fingerprint(PICTURE).usable
+
+
+def test_fifty_hostile_pictures_leave_the_zygote_alive(own: Sandbox) -> None:
+    own.fingerprint(PICTURE)
+    zygote = own.zygote_pid
+    codes = set()
+    for data in hostile_pictures():
+        try:
+            own.fingerprint(data)
+        except UnreadablePicture as error:
+            codes.add(error.code)
+    assert codes <= {"picture_damaged", "picture_format_unsupported", "picture_too_many_pixels"}
+    assert own.fingerprint(PICTURE).usable
+    assert own.zygote_pid == zygote
+
+
+def test_a_dead_zygote_is_replaced_unnoticed(own: Sandbox) -> None:
+    own.fingerprint(PICTURE)
+    zygote = own.zygote_pid
+    assert zygote is not None
+    os.kill(zygote, signal.SIGKILL)
+    assert own.fingerprint(PICTURE).usable
+    assert own.zygote_pid != zygote
+
+
+def test_eight_threads_share_one_zygote(own: Sandbox) -> None:
+    data = [png(Image.fromarray(texture(seed=seed))) for seed in range(8)]
+    wanted = [describe(picture, orientations=False) for picture in data]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(own.fingerprint, data * 5))
+    assert found == wanted * 5
+
+
+def test_threads_survive_the_death_of_the_zygote_under_them(own: Sandbox) -> None:
+    own.fingerprint(PICTURE)
+    zygote = own.zygote_pid
+    assert zygote is not None
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(own.fingerprint, PICTURE) for _ in range(24)]
+        os.kill(zygote, signal.SIGKILL)
+    assert all(future.result().usable for future in found)
+
+
+def test_a_forked_process_starts_a_zygote_of_its_own(own: Sandbox) -> None:
+    own.fingerprint(PICTURE)
+    zygote = own.zygote_pid
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            before = own.zygote_pid
+            own.fingerprint(PICTURE)
+            os.write(writer, f"{before} {own.zygote_pid}".encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answers:
+        inherited, replaced = answers.read().split()
+    os.waitpid(pid, 0)
+    assert inherited == "None"
+    assert int(replaced) != zygote
+    assert ended(int(replaced))
+    assert own.fingerprint(PICTURE).usable
+    assert own.zygote_pid == zygote
+
+
+def test_a_fork_while_the_sandbox_is_busy_does_not_hang(own: Sandbox) -> None:
+    busy = Thread(target=own.fingerprint, args=(PICTURE,))
+    busy.start()  # holds the lock while the zygote starts
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.alarm(20)
+            status = 0 if own.fingerprint(PICTURE).usable else 1
+        finally:
+            os._exit(status)
+    busy.join()
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_zygote_ends_with_its_process_however_that_ends() -> None:
+    script = (
+        "import os, sys\n"
+        "from holdout.fingerprints.sandbox import Sandbox\n"
+        "box = Sandbox(); box.run(b'', orientations=False)\n"
+        "print(box.zygote_pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended(int(result.stdout))
+
+
+def test_a_closed_sandbox_has_no_process_and_may_be_used_again(own: Sandbox) -> None:
+    own.fingerprint(PICTURE)
+    zygote = own.zygote_pid
+    assert zygote is not None
+    own.close()
+    own.close()
+    assert own.zygote_pid is None
+    assert ended(zygote, within=0.1)
+    assert own.fingerprint(PICTURE).usable
+
+
+# What it does not believe
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/python", "/bin/false", "/bin/true"])
+def test_no_zygote_is_unavailable_and_says_nothing_of_the_picture(
+    own: Sandbox, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(Unavailable) as caught:
+        own.fingerprint(PICTURE)
+    assert caught.value.code == "sandbox_unavailable"
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *, answer: bytes, status: int) -> None:
+    report = _wire.ChildReport(answer, status, 0)
+    monkeypatch.setattr(sandbox.Sandbox, "run", lambda *_, **__: report)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (signal.SIGSEGV, "picture_crashed_decoder"),
+        (signal.SIGKILL, "picture_crashed_decoder"),
+        (signal.SIGXCPU, "picture_took_too_long"),
+        (signal.SIGALRM, "picture_took_too_long"),
+        (1 << 8, "picture_crashed_decoder"),
+        (0, "picture_crashed_decoder"),
+    ],
+)
+def test_a_child_that_ends_without_an_answer_is_told_apart_by_its_end(
+    own: Sandbox, monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    answers(monkeypatch, answer=b"", status=status)
+    with pytest.raises(UnreadablePicture) as caught:
+        own.fingerprint(PICTURE)
+    assert caught.value.code == code
+
+
+def test_a_child_that_could_not_be_forked_says_nothing_of_the_picture(
+    own: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, answer=b"", status=_wire.NOT_STARTED)
+    with pytest.raises(Unavailable):
+        own.fingerprint(PICTURE)
+
+
+def test_a_child_cannot_claim_another_file(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, answer=_wire.pack_fingerprints(describe(FLAT, orientations=False)), status=0)
+    with pytest.raises(UnreadablePicture) as caught:
+        own.fingerprint(PICTURE)
+    assert caught.value.code == "picture_crashed_decoder"
+
+
+@pytest.mark.parametrize("picture", [PICTURE, FLAT])
+@pytest.mark.parametrize("orientations", [False, True])
+def test_an_answer_survives_the_wire(picture: bytes, *, orientations: bool) -> None:
+    found = describe(picture, orientations=orientations)
+    assert _wire.unpack_answer(_wire.pack_fingerprints(found), orientations=orientations) == found
+
+
+@given(answer=st.binary(max_size=400), orientations=st.booleans())
+def test_an_answer_of_random_bytes_is_at_most_a_known_refusal(answer: bytes, *, orientations: bool) -> None:
+    for text in (answer, b"\x01" + answer, b"\x00" + answer):
+        with pytest.raises((ValueError, UnreadablePicture)):
+            _wire.unpack_answer(text, orientations=orientations)
+
+
+def test_an_answer_without_the_zygotes_last_word_is_no_report() -> None:
+    answer = _wire.pack_fingerprints(describe(PICTURE, orientations=True))
+    assert _wire.unpack_report(answer) is None
+    assert _wire.unpack_report(answer[:5]) is None
+    report = _wire.unpack_report(answer + _wire.pack_trailer(wait_status=9, peak_kib=3))
+    assert report == _wire.ChildReport(answer, 9, 3072)
+
+
+def test_a_request_that_stops_half_way_is_not_decoded() -> None:
+    request = _wire.pack_request(PICTURE, orientations=True) + PICTURE
+    assert _wire.unpack_request(request) == (PICTURE, True)
+    for length in (0, 3, len(request) - 1):
+        with pytest.raises(ValueError, match="incomplete"):
+            _wire.unpack_request(request[:length])

@@ -1,0 +1,165 @@
+"""Leases and fences: whatever dies, each piece counts once."""
+
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import DatabaseError
+from django.db.models.functions import Now
+
+from accounts.models import Organization
+from holdout.errors import Unavailable
+from ledger.models import PendingEntry
+from lookup import storage
+from lookup.jobs import MAX_ATTEMPTS, MAX_DEATHS, sweep, work_once
+from lookup.models import JobStep, LookupJob, LookupReceipt
+from lookup.services import submit_job
+from lookup.steps import LeaseLost, open_steps, take
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job(vera: Organization, settings: Any) -> LookupJob:
+    settings.HOLDOUT_JOB_CHUNK_ROWS = 2
+    rows = b"url\n" + b"https://x.example/\n" * 5
+    return submit_job(organization=vera, upload=[rows], upload_format=LookupJob.Format.CSV)
+
+
+def expire_leases() -> None:
+    """What time does to a worker that died."""
+    JobStep.objects.update(lease_until=Now() - timedelta(seconds=1))
+
+
+def test_a_step_is_taken_by_one_worker_at_a_time(job: LookupJob) -> None:
+    assert take() is not None
+    assert take() is None
+    assert open_steps() == 0
+
+
+def test_the_step_of_a_dead_worker_is_taken_again(job: LookupJob) -> None:
+    first = take()
+    expire_leases()
+    assert open_steps() == 1
+    second = take()
+    assert first is not None
+    assert second is not None
+    assert (second.step.pk, second.fence) == (first.step.pk, first.fence + 1)
+
+
+def test_a_worker_back_from_the_dead_changes_nothing(job: LookupJob) -> None:
+    dead = take()
+    assert dead is not None
+    expire_leases()
+    assert take() is not None
+    with pytest.raises(LeaseLost), dead.finishing():
+        raise AssertionError("must not be reached")
+    with pytest.raises(LeaseLost):
+        dead.renew()
+    assert not JobStep.objects.get().done
+
+
+def test_two_holders_of_a_step_never_write_the_same_file(job: LookupJob) -> None:
+    work_once()
+    first = take()
+    expire_leases()
+    second = take()
+    assert first is not None
+    assert second is not None
+    assert first.name("result") != second.name("result")
+
+
+def test_a_job_whose_every_step_dies_once_still_counts_each_row_once(job: LookupJob) -> None:
+    while open_steps():
+        assert take() is not None
+        expire_leases()
+        work_once()
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.DONE
+    assert LookupReceipt.objects.count() == 1
+    assert sum(s.rows for s in JobStep.objects.filter(kind="screen", done=True)) == 5
+
+
+def test_a_result_that_was_damaged_on_disk_is_not_joined(job: LookupJob) -> None:
+    for _ in range(4):
+        work_once()
+    damaged = JobStep.objects.filter(kind="screen").first()
+    assert damaged is not None
+    (storage.folder(job.public_id) / damaged.output_name).write_bytes(b"rubbish")
+    work_once()
+    assert not JobStep.objects.get(kind="join").done
+    assert not LookupReceipt.objects.exists()
+
+
+def test_a_step_that_fails_is_tried_again_and_then_fails_the_job(job: LookupJob) -> None:
+    with patch("lookup.jobs.pieces", side_effect=RuntimeError("bug")):
+        for _ in range(MAX_ATTEMPTS):
+            assert work_once() is not None
+            expire_leases()
+        assert work_once() is None
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "step_failed")
+
+
+def test_a_disk_that_is_full_only_delays(job: LookupJob) -> None:
+    with patch("lookup.storage.os.fsync", side_effect=OSError(28, "No space left on device")):
+        work_once()
+    assert not list(storage.folder(job.public_id).glob("piece-*"))
+    expire_leases()
+    while work_once():
+        pass
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.DONE
+
+
+def test_a_database_that_fails_leaves_the_step_to_its_lease(job: LookupJob) -> None:
+    with patch("lookup.jobs.pieces", side_effect=DatabaseError("gone")):
+        work_once()
+    assert open_steps() == 0
+    expire_leases()
+    assert open_steps() == 1
+
+
+def test_an_upload_that_kills_its_workers_is_given_up(job: LookupJob) -> None:
+    JobStep.objects.update(fence=MAX_DEATHS)
+    work_once()
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "step_kills_workers")
+
+
+def test_a_job_that_was_cancelled_meanwhile_gets_no_result(job: LookupJob) -> None:
+    taken = take()
+    assert taken is not None
+    LookupJob.objects.update(state=LookupJob.State.CANCELLED, finished_at=Now())
+    with pytest.raises(LeaseLost), taken.finishing():
+        raise AssertionError("must not be reached")
+    assert not PendingEntry.objects.exists()
+
+
+def test_a_disk_that_is_full_refuses_the_upload_and_leaves_nothing(vera: Organization, settings: Any) -> None:
+    with (
+        patch("lookup.storage.os.fsync", side_effect=OSError(28, "No space left on device")),
+        pytest.raises(Unavailable) as refused,
+    ):
+        submit_job(organization=vera, upload=[b"url\n"], upload_format=LookupJob.Format.CSV)
+    assert refused.value.code == "storage_full"
+    assert not list(settings.HOLDOUT_STORE_DIR.glob("jobs/*"))
+
+
+def test_files_are_deleted_when_their_time_is_over(job: LookupJob) -> None:
+    while work_once():
+        pass
+    folder = storage.folder(job.public_id)
+    assert sweep() == 0
+    assert folder.exists()
+    LookupJob.objects.update(finished_at=Now() - timedelta(days=31))
+    assert sweep() == 1
+    assert not folder.exists()
+    assert sweep() == 0
+
+
+def test_the_files_of_a_cancelled_job_go_at_once(job: LookupJob) -> None:
+    LookupJob.objects.update(state=LookupJob.State.CANCELLED, finished_at=Now())
+    assert sweep() == 1
+    assert not storage.folder(job.public_id).exists()
