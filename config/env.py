@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
@@ -76,3 +76,11 @@ def broker_from_redis_url(url: str) -> str:
         return url
     db = parse_qs(parts.query).get("db", ["0"])[0]
     return f"redis+socket://{quote(parts.path)}?virtual_host={db}"
+
+
+def valkey_database(url: str, number: int) -> str:
+    """The same server's database `number`, whichever the URL names."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return urlunsplit(parts._replace(query=f"db={number}"))
+    return urlunsplit(parts._replace(path=f"/{number}"))

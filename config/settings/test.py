@@ -2,6 +2,8 @@
 
 import os
 
+from config.env import broker_from_redis_url, valkey_database
+
 # mypy and editors import these settings without engines; no connection is made until a test asks for it.
 os.environ.setdefault("DATABASE_URL", "postgresql://holdout@localhost/holdout")
 os.environ.setdefault("REDIS_URL", "redis://localhost:6379/0")

@@ -83,6 +83,7 @@ def _decode(data: bytes, found: str) -> Image.Image:
         picture.load()
         _check_size(picture)
         flat = _flatten(picture)
+    del picture  # turning needs its memory
     turn = _UPRIGHT.get(orientation)
     return flat if turn is None else flat.transpose(turn)
 
@@ -109,7 +110,7 @@ def _flatten(picture: Image.Image) -> Image.Image:
         # Pillow clips 16 bits to 8 instead of scaling them.
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     layer = picture.convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
     white.paste(layer, mask=layer)

@@ -22,7 +22,7 @@ def sample(kind: str) -> bytes:
 
 
 @given(magic=st.sampled_from(MAGIC), data=st.binary(max_size=500))
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_random_bytes_give_fingerprints_or_a_coded_error(magic: bytes, data: bytes) -> None:
     with contextlib.suppress(HoldoutError):
         describe(magic + data, orientations=True)
@@ -35,7 +35,7 @@ def test_random_bytes_give_fingerprints_or_a_coded_error(magic: bytes, data: byt
     ),
     kept=st.floats(0.2, 1),
 )
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_mutated_pictures_give_fingerprints_or_a_coded_error(
     kind: str, changes: list[tuple[float, bytes]], kept: float
 ) -> None:

@@ -234,18 +234,18 @@ def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
         assert box.fingerprint(PICTURE).usable
 
 
-def test_fifty_hostile_pictures_leave_the_zygote_alive(own: Sandbox) -> None:
-    own.fingerprint(PICTURE)
-    zygote = own.zygote_pid
+def test_fifty_hostile_pictures_leave_the_zygote_alive(shared: Sandbox) -> None:
+    shared.fingerprint(PICTURE)
+    zygote = shared.zygote_pid
     codes = set()
     for data in hostile_pictures():
         try:
-            own.fingerprint(data)
+            shared.fingerprint(data)
         except UnreadablePicture as error:
             codes.add(error.code)
     assert codes <= {"picture_damaged", "picture_format_unsupported", "picture_too_many_pixels"}
-    assert own.fingerprint(PICTURE).usable
-    assert own.zygote_pid == zygote
+    assert shared.fingerprint(PICTURE).usable
+    assert shared.zygote_pid == zygote
 
 
 def test_a_dead_zygote_is_replaced_unnoticed(own: Sandbox) -> None:
@@ -257,11 +257,11 @@ def test_a_dead_zygote_is_replaced_unnoticed(own: Sandbox) -> None:
     assert own.zygote_pid != zygote
 
 
-def test_eight_threads_share_one_zygote(own: Sandbox) -> None:
+def test_eight_threads_share_one_zygote(shared: Sandbox) -> None:
     data = [png(Image.fromarray(texture(seed=seed))) for seed in range(8)]
     wanted = [describe(picture, orientations=False) for picture in data]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(own.fingerprint, data * 5))
+        found = list(pool.map(shared.fingerprint, data * 5))
     assert found == wanted * 5
 
 

@@ -210,6 +210,7 @@ def test_killed_engines_start_again(state_dir: Path) -> None:
     killed.communicate()
     for pid in left:
         os.kill(pid, signal.SIGKILL)
+    assert processes.wait_until(lambda: not engine_pids(state_dir), seconds=5)
 
     with engines(state_dir, durable=False):
         assert len(engine_pids(state_dir)) == 2

@@ -1,0 +1,108 @@
+"""The main job, on real parts."""
+
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from consent.services import declare
+from holdout.receipts import verify_opening
+from ledger.queries import receipt
+from ledger.services import wait_for_entry
+from registry.models import Asset, Declarant, Work
+from registry.services import await_fingerprints, receive_picture
+from tests.factories import NO_AI, place
+from tests.flows.conftest import Start, until
+
+pytestmark = pytest.mark.slow
+
+
+def painting(seed: int) -> Image.Image:
+    small = np.random.default_rng(seed).integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((400, 400), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def table(urls: list[str]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"url": urls}), out)
+    return out.getvalue()
+
+
+def finished(vendor: httpx.Client, job: dict[str, Any]) -> Any:
+    def look() -> dict[str, Any] | None:
+        state: dict[str, Any] = vendor.get(f"/v1/jobs/{job['id']}").json()
+        return state if state["state"] in ("done", "failed") else None
+
+    return until(look)
+
+
+def test_from_an_upload_to_a_vendors_answer_and_both_receipts(
+    product: None, alice: Declarant, vendor: httpx.Client
+) -> None:
+    picture = encoded(painting(1), "PNG")
+    asset = await_fingerprints(asset=receive_picture(declarant=alice, title="Tide", picture=picture))
+    statement = declare(declarant=alice, subject=asset.work, preferences=NO_AI)
+    wait_for_entry(record_id=statement.public_id, timeout_seconds=10)
+    verify_opening(receipt(statement.public_id))
+
+    import base64
+
+    pictures = [picture, encoded(painting(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", quality=60)]
+    pictures.append(encoded(painting(2), "PNG"))
+    queries = [{"picture": base64.b64encode(p).decode()} for p in pictures]
+    results = vendor.post("/v1/lookups", json={"queries": queries}).json()["results"]
+    assert [r["uses"]["train_gen"] for r in results] == ["deny", "review", "unknown"]
+
+    site = declare(declarant=alice, subject=place(alice, "https://alice.example/tide.png"), preferences=NO_AI)
+    wait_for_entry(record_id=site.public_id, timeout_seconds=10)
+    body = table(["http://ALICE.example/tide.png", "https://alice.example/ebb.png"])
+    job = vendor.post("/v1/jobs", content=body, headers={"Content-Type": "application/x-parquet"}).json()
+    assert finished(vendor, job)["counts"] == {"deny": 1, "unknown": 1}
+    verify_opening(until(lambda: _receipt(vendor, job)))
+
+
+def _receipt(vendor: httpx.Client, job: dict[str, Any]) -> Any:
+    response = vendor.get(f"/v1/jobs/{job['id']}/receipt")
+    return response.json() if response.status_code == 200 else None
+
+
+def test_a_broken_upload_leaves_nothing_behind(product: None, alice: Declarant) -> None:
+    from holdout.errors import UnreadablePicture
+
+    asset = receive_picture(declarant=alice, title="", picture=b"PK\x03\x04 a zip renamed to .jpg")
+    with pytest.raises(UnreadablePicture) as refused:
+        await_fingerprints(asset=asset)
+    assert refused.value.code == "picture_format_unsupported"
+    assert not Work.objects.exists()
+    assert not Asset.objects.exists()
+
+
+def test_a_job_survives_the_death_of_its_worker(start: Start, vendor: httpx.Client) -> None:
+    """Killed at once, without a word; another worker finishes, and every row is there once."""
+    from tests.flows.conftest import WORKER
+
+    start("manage.py", "sequencer")
+    urls = [f"https://x.example/{i}.jpg" for i in range(150_000)]
+    doomed = start(*WORKER)
+    job = vendor.post(
+        "/v1/jobs", content=table(urls), headers={"Content-Type": "application/x-parquet"}
+    ).json()
+    until(lambda: vendor.get(f"/v1/jobs/{job['id']}").json()["state"] == "running")
+    doomed.kill()
+    start(*WORKER)
+    start("-m", "celery", "-A", "config.celery", "beat", "-s", "/dev/null", "-l", "warning")
+    state = finished(vendor, job)
+    assert (state["state"], state["counts"]) == ("done", {"unknown": 150_000})
+    result = pq.read_table(io.BytesIO(vendor.get(f"/v1/jobs/{job['id']}/result").content))
+    assert result["url"].to_pylist() == urls
