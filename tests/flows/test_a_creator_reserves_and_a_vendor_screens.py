@@ -1,6 +1,8 @@
 """The main job, on real parts."""
 
+import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,13 +13,14 @@ import pytest
 from PIL import Image
 
 from consent.services import declare
+from holdout.errors import UnreadablePicture
 from holdout.receipts import verify_opening
 from ledger.queries import receipt
 from ledger.services import wait_for_entry
 from registry.models import Asset, Declarant, Work
 from registry.services import await_fingerprints, receive_picture
 from tests.factories import NO_AI, place
-from tests.flows.conftest import Start, until
+from tests.flows.conftest import WORKER, Start, until
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +59,6 @@ def test_from_an_upload_to_a_vendors_answer_and_both_receipts(
     wait_for_entry(record_id=statement.public_id, timeout_seconds=10)
     verify_opening(receipt(statement.public_id))
 
-    import base64
-
     pictures = [picture, encoded(painting(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", quality=60)]
     pictures.append(encoded(painting(2), "PNG"))
     queries = [{"picture": base64.b64encode(p).decode()} for p in pictures]
@@ -78,8 +79,6 @@ def _receipt(vendor: httpx.Client, job: dict[str, Any]) -> Any:
 
 
 def test_a_broken_upload_leaves_nothing_behind(product: None, alice: Declarant) -> None:
-    from holdout.errors import UnreadablePicture
-
     asset = receive_picture(declarant=alice, title="", picture=b"PK\x03\x04 a zip renamed to .jpg")
     with pytest.raises(UnreadablePicture) as refused:
         await_fingerprints(asset=asset)
@@ -88,10 +87,8 @@ def test_a_broken_upload_leaves_nothing_behind(product: None, alice: Declarant) 
     assert not Asset.objects.exists()
 
 
-def test_a_job_survives_the_death_of_its_worker(start: Start, vendor: httpx.Client) -> None:
+def test_a_job_survives_the_death_of_its_worker(start: Start, vendor: httpx.Client, tmp_path: Path) -> None:
     """Killed at once, without a word; another worker finishes, and every row is there once."""
-    from tests.flows.conftest import WORKER
-
     start("manage.py", "sequencer")
     urls = [f"https://x.example/{i}.jpg" for i in range(150_000)]
     doomed = start(*WORKER)
@@ -101,7 +98,7 @@ def test_a_job_survives_the_death_of_its_worker(start: Start, vendor: httpx.Clie
     until(lambda: vendor.get(f"/v1/jobs/{job['id']}").json()["state"] == "running")
     doomed.kill()
     start(*WORKER)
-    start("-m", "celery", "-A", "config.celery", "beat", "-s", "/dev/null", "-l", "warning")
+    start("-m", "celery", "-A", "config.celery", "beat", "-s", str(tmp_path / "beat"), "-l", "warning")
     state = finished(vendor, job)
     assert (state["state"], state["counts"]) == ("done", {"unknown": 150_000})
     result = pq.read_table(io.BytesIO(vendor.get(f"/v1/jobs/{job['id']}/result").content))

@@ -1,0 +1,151 @@
+"""The commands that need the product's processes or its engines. Each returns the exit code."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from launcher import checks, children, failures, interrupts, paths, ports, supervisor
+from launcher.engines import engines
+from launcher.roles import HOST, all_roles, manage
+
+TEST_SETTINGS = "config.settings.test"
+
+
+def demo(arguments: Sequence[str]) -> int:
+    """Run the product on a free port and the demonstration against it, then stop everything."""
+    port = ports.free()
+    # Apart from what `serve` writes: it may be running at the same time.
+    with (
+        tempfile.TemporaryDirectory(prefix="holdout-demo-") as scratch,
+        _product(port, logs="log/demo", schedule=Path(scratch, "schedule")) as (running, environment),
+    ):
+        story = children.spawn(manage("demo", "--url", _url(port), *arguments), environment=environment)
+        try:
+            while story.poll() is None:
+                running.tend()
+                time.sleep(supervisor.STEP)
+        finally:
+            supervisor.finish(story)
+        return children.exit_code(story.returncode)
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run the product until somebody stops it."""
+    parser = argparse.ArgumentParser(prog="./run serve")
+    parser.add_argument("--port", type=int, default=8000, help="where to listen on 127.0.0.1")
+    port = parser.parse_args(arguments).port
+    ports.check(port)
+    schedule = paths.var_dir() / "beat-schedule"
+    try:
+        with _product(port, logs="log", schedule=schedule, echo=True) as (running, _):
+            _say(f"Holdout answers at {_url(port)} - Ctrl-C stops it.")
+            while True:
+                running.tend()
+                time.sleep(supervisor.STEP)
+    except interrupts.Interrupted:
+        return 0  # the way to end it
+
+
+def run_manage(arguments: Sequence[str]) -> int:
+    """Run a management command on the engines of `serve`."""
+    with engines(paths.var_dir(), durable=True) as addresses:
+        return _foreground(manage(*arguments), _environment(addresses, var_dir=paths.var_dir()))
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run pytest on engines of its own."""
+    rest = [argument for argument in arguments if argument not in {"--fast", "--full"}]
+    selection = ["-m", "not full"]
+    extra = {"DJANGO_SETTINGS_MODULE": TEST_SETTINGS}
+    if "--fast" in arguments:
+        selection = ["-m", "not slow and not full"]
+    elif "--full" in arguments:
+        selection = []
+        extra["HOLDOUT_HYPOTHESIS"] = "full"
+    with _test_engines() as environment:
+        return _foreground(
+            [sys.executable, "-m", "pytest", "-n", "2", *selection, *rest], environment | extra
+        )
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Run every check, and tell which failed."""
+    if arguments:
+        raise failures.Failure("./run check takes no arguments.")
+    with _test_engines() as environment:
+        return checks.run_all(environment | {"DJANGO_SETTINGS_MODULE": TEST_SETTINGS})
+
+
+@contextmanager
+def _product(
+    port: int, *, logs: str, schedule: Path, echo: bool = False
+) -> Iterator[tuple[supervisor.Supervisor, dict[str, str]]]:
+    """Engines, an up-to-date database and every role, ready to answer; logs go to that folder of var."""
+    var_dir = paths.var_dir()
+    _say("starting PostgreSQL and Valkey ...")
+    with engines(var_dir, durable=True) as addresses:
+        environment = _environment(addresses, var_dir=var_dir)
+        _say("bringing the database up to date ...")
+        _migrate(environment)
+        _say("starting Holdout ...")
+        roles = all_roles(port=port, schedule=schedule)
+        with supervisor.supervised(
+            roles, environment=environment, log_dir=var_dir / logs, echo=echo
+        ) as running:
+            running.await_ready(lambda: ports.is_ready(port))
+            yield running, environment
+
+
+@contextmanager
+def _test_engines() -> Iterator[dict[str, str]]:
+    """The environment for tests and checks: engines that forget, in a folder of their own."""
+    var_dir = paths.var_dir() / "test"
+    with engines(var_dir, durable=False) as addresses:
+        yield _environment(addresses, var_dir=var_dir)
+
+
+def _environment(addresses: dict[str, str], *, var_dir: Path) -> dict[str, str]:
+    """What every process of ours is told; see `config/settings` for who reads it."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    defaults = {"DJANGO_SETTINGS_MODULE": "config.settings.dev"}
+    return defaults | os.environ | addresses | {"HOLDOUT_VAR_DIR": str(var_dir), "PYTHONUNBUFFERED": "1"}
+
+
+def _migrate(environment: dict[str, str]) -> None:
+    migrated = subprocess.run(
+        manage("migrate_locked"),
+        cwd=paths.CHECKOUT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if migrated.returncode != 0:
+        raise failures.from_output(
+            migrated.stdout, doing="Migrating the database", where=str(paths.var_dir())
+        )
+
+
+def _foreground(argv: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a program that owns the terminal until it ends."""
+    process = children.spawn(argv, environment=environment, terminal=True)
+    interrupts.pass_on(process)
+    code = children.exit_code(process.wait())
+    interrupts.raise_once()
+    return code
+
+
+def _url(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # stdout belongs to the commands
