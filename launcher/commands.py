@@ -4,7 +4,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +19,8 @@ TEST_SETTINGS = "config.settings.test"
 def demo(arguments: Sequence[str]) -> int:
     """Run the product on a free port and the demonstration against it, then stop everything."""
     port = ports.free()
-    # Apart from what `serve` writes: it may be running at the same time.
-    with (
-        tempfile.TemporaryDirectory(prefix="holdout-demo-") as scratch,
-        _product(port, logs="log/demo", schedule=Path(scratch, "schedule")) as (running, environment),
-    ):
+    # A registry of its own: what `serve` keeps must not fill up with the demonstration's fictions.
+    with _product(port, var_dir=paths.var_dir() / "demo") as (running, environment):
         story = children.spawn(manage("demo", "--url", _url(port), *arguments), environment=environment)
         try:
             while story.poll() is None:
@@ -41,9 +37,8 @@ def serve(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="where to listen on 127.0.0.1")
     port = parser.parse_args(arguments).port
     ports.check(port)
-    schedule = paths.var_dir() / "beat-schedule"
     try:
-        with _product(port, logs="log", schedule=schedule, echo=True) as (running, _):
+        with _product(port, var_dir=paths.var_dir(), echo=True) as (running, _):
             _say(f"Holdout answers at {_url(port)} - Ctrl-C stops it.")
             while True:
                 running.tend()
@@ -84,19 +79,18 @@ def check(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _product(
-    port: int, *, logs: str, schedule: Path, echo: bool = False
+    port: int, *, var_dir: Path, echo: bool = False
 ) -> Iterator[tuple[supervisor.Supervisor, dict[str, str]]]:
-    """Engines, an up-to-date database and every role, ready to answer; logs go to that folder of var."""
-    var_dir = paths.var_dir()
+    """Engines, an up-to-date database and every role, ready to answer; everything is kept in `var_dir`."""
     _say("starting PostgreSQL and Valkey ...")
     with engines(var_dir, durable=True) as addresses:
         environment = _environment(addresses, var_dir=var_dir)
         _say("bringing the database up to date ...")
         _migrate(environment)
         _say("starting Holdout ...")
-        roles = all_roles(port=port, schedule=schedule)
+        roles = all_roles(port=port, schedule=var_dir / "beat-schedule")
         with supervisor.supervised(
-            roles, environment=environment, log_dir=var_dir / logs, echo=echo
+            roles, environment=environment, log_dir=var_dir / "log", echo=echo
         ) as running:
             running.await_ready(lambda: ports.is_ready(port))
             yield running, environment

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "lookup",
     "api",
     "web",
+    "demo",
     "config",
 ]
 MIDDLEWARE = [
@@ -182,4 +183,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"httpx": {"level": "WARNING"}},
 }

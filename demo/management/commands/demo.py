@@ -1,0 +1,58 @@
+"""`manage.py demo --url URL`: the main job, start to finish, against a running registry.
+
+`./run demo` starts one and calls this. Exit 0 only if every answer is the expected one.
+"""
+
+from contextlib import nullcontext
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from demo import pictures, rules, seed
+from demo.report import Report
+from demo.story import first_answer, look_at_copies, screen_rows
+from demo.vendor import Vendor
+
+
+class Command(BaseCommand):
+    help = "Register pictures and places, screen 100,000 rows and a folder of copies, compare every answer."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", required=True, help="where the registry answers")
+        parser.add_argument(
+            "--sabotage", action="store_true", help="withdraw one rule first: the comparison must notice"
+        )
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        console, report = Console(), Report()
+        vendor = Vendor(url=options["url"], key=seed.vendor_key())
+        with _progress(console) as progress:
+            _register_pictures(progress)
+            first_answer(vendor, report)
+            _reserve_places(progress)
+            look_at_copies(vendor, report, progress)
+            with seed.sabotage() if options["sabotage"] else nullcontext():
+                screen_rows(vendor, report, progress)
+        console.print(report.table())
+        if report.wrong:
+            for line in report.wrong[:20]:
+                console.print(f"not as expected: {line}", style="red", markup=False)
+            raise CommandError(f"{len(report.wrong)} answers are not the expected ones.")
+        console.print("Every answer is the expected one.", style="green")
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _register_pictures(progress: Progress) -> None:
+    task = progress.add_task("registering pictures", total=len(pictures.registered()))
+    seed.seed_pictures(advance=lambda n: progress.advance(task, n))
+
+
+def _reserve_places(progress: Progress) -> None:
+    task = progress.add_task("reserving places", total=len(rules.rules()))
+    seed.seed_rules(advance=lambda n: progress.advance(task, n))
