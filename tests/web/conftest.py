@@ -1,0 +1,92 @@
+"""A browser, the people who use it, and the two processes that a registration waits for."""
+
+import io
+import threading
+from collections.abc import Iterator
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.db import connections
+from django.test import Client
+from PIL import Image
+
+from accounts.models import Organization, User
+from accounts.services import personal_organization
+from consent.services import declare
+from ledger.services import sequence_pending
+from registry import ingest, tasks
+from registry.models import Work
+from registry.services import default_declarant
+from tests.factories import NO_AI, fingerprinted_work
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limits_left_over() -> None:
+    cache.clear()
+
+
+def picture(colour: str = "navy") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def person(email: str) -> User:
+    user = User.objects.create_user(email)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    return person("ann@example.com")
+
+
+@pytest.fixture
+def anns(ann: User) -> Organization:
+    return personal_organization(user=ann)
+
+
+@pytest.fixture
+def browser(ann: User) -> Client:
+    """Ann's, signed in."""
+    client = Client()
+    client.force_login(ann)
+    return client
+
+
+@pytest.fixture
+def work(anns: Organization) -> Work:
+    """A work of Ann's that says "No AI", in the log."""
+    made = fingerprinted_work(default_declarant(organization=anns), {"sha256": bytes(32)})
+    Work.objects.filter(pk=made.pk).update(title="Harbour")
+    declare(declarant=made.declarant, subject=made, preferences=NO_AI)
+    sequence_pending()
+    made.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def worker(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ingest worker, running as soon as its doorbell rings."""
+    monkeypatch.setattr(tasks.ingest, "delay", lambda *, asset_id: ingest.ingest(asset_id=asset_id))
+
+
+@pytest.fixture
+def sequencer(transactional_db: None) -> Iterator[None]:
+    """The sequencer, running beside the request as it does in life."""
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            while not stop.wait(0.01):
+                sequence_pending()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()

@@ -1,0 +1,88 @@
+"""What creators fill in. Forms check shapes; whether a picture is one, only the sandbox says."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import URLValidator
+from django.utils.translation import gettext_lazy as _
+
+from holdout.errors import UnreadablePicture
+from holdout.fingerprints.limits import FORMATS, MAX_BYTES
+from holdout.vocabulary import PRESETS, Preferences
+from web.words import CHOICES, PRESET_WORDS, UseLine, refusal_words, said_lines
+
+_ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
+
+
+class WebAddressField(forms.URLField):
+    """A URL of the web: Django's own field would take ftp too."""
+
+    default_validators = [URLValidator(schemes=["http", "https"])]
+
+
+class DeclarationForm(forms.Form):
+    """What may be done with a work: one of the presets."""
+
+    preset = forms.ChoiceField(
+        label=_("What do you say about this picture?"),
+        choices=[(preset, PRESET_WORDS[preset].name) for preset in CHOICES],
+        widget=forms.RadioSelect,
+        initial=CHOICES[0],
+    )
+    terms_url = WebAddressField(
+        label=_("Where your terms stand (optional)"),
+        help_text=_("A web address. It is used with “Licence first” only."),
+        required=False,
+        max_length=200,
+        assume_scheme="https",
+    )
+
+    def preferences(self) -> Preferences:
+        """What the chosen preset says; for a valid form."""
+        return PRESETS[self.cleaned_data["preset"]]
+
+    def terms(self) -> str:
+        """The terms' address where the preset speaks of terms, else an empty text."""
+        return str(self.cleaned_data["terms_url"]) if self.cleaned_data["preset"] == "licence-first" else ""
+
+    def preset_choices(self) -> list[dict[str, Any]]:
+        """For the template: each radio button with its sentence and exact meaning."""
+        return [
+            {"radio": radio, "sentence": PRESET_WORDS[preset].sentence, "lines": _lines(preset)}
+            for preset, radio in zip(CHOICES, self["preset"], strict=True)
+        ]
+
+
+class RegistrationForm(DeclarationForm):
+    """One picture and what is said about it."""
+
+    picture = forms.FileField(
+        label=_("Picture"),
+        help_text=_(
+            "JPEG, PNG, GIF, WebP or AVIF, up to 25 MB. It is deleted once its fingerprints are taken."
+        ),
+        error_messages={
+            "required": _("Choose a picture."),
+            "missing": _("Choose a picture."),
+            "invalid": _("Choose a picture."),
+            "empty": _("The file is empty. Choose another one."),
+        },
+        widget=forms.FileInput(attrs={"accept": _ACCEPT}),
+    )
+    title = forms.CharField(
+        label=_("Title (optional)"),
+        help_text=_("Only you see it. Vendors are never told."),
+        required=False,
+        max_length=300,
+    )
+
+    def clean_picture(self) -> "UploadedFile[bytes]":
+        picture: UploadedFile[bytes] = self.cleaned_data["picture"]
+        if picture.size is None or picture.size > MAX_BYTES:
+            raise forms.ValidationError(refusal_words(UnreadablePicture("picture_too_large", "")))
+        return picture
+
+
+def _lines(preset: str) -> list[UseLine]:
+    return said_lines(PRESETS[preset])

@@ -1,0 +1,49 @@
+"""What every page of a signed-in creator has in common."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+
+from accounts.models import Organization, User
+from accounts.services import personal_organization
+from holdout.errors import HoldoutError, NotFound, Unavailable
+from web.words import refusal_words
+
+_P = ParamSpec("_P")
+
+
+def creator_page(
+    view: Callable[Concatenate[HttpRequest, Organization, _P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
+    """A view for people who are signed in: it is given the organisation in which they act.
+
+    Its answers are never cached, and what the domain refuses becomes a page with the refusal's status.
+    """
+
+    @login_required
+    @never_cache
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+        organization = personal_organization(user=cast(User, request.user))
+        try:
+            return view(request, organization, *args, **kwargs)
+        except NotFound as error:
+            raise Http404(error.detail) from error
+        except HoldoutError as error:
+            return refusal_page(request, error)
+
+    return answer
+
+
+def refusal_page(request: HttpRequest, error: HoldoutError) -> HttpResponse:
+    """What the domain refused, in words, with its status."""
+    context = {"refusal": refusal_words(error), "code": error.code}
+    response = render(request, "errors/refused.html", context, status=error.http_status)
+    if isinstance(error, Unavailable):
+        response["Retry-After"] = str(error.retry_after_seconds)
+    return response

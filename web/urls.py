@@ -1,0 +1,34 @@
+"""Pages and badges. Of allauth's pages only those that a service without passwords needs."""
+
+from allauth.account import views as account
+from django.urls import path
+from django.views.generic import RedirectView
+from django.views.i18n import set_language
+
+from web.views import badges, home, works
+
+_to_code_form = RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("check", home.check, name="check"),
+    path("works/", works.works, name="works"),
+    path("works/new", works.new_work, name="new_work"),
+    path("works/<str:work_id>/", works.work, name="work"),
+    path("works/<str:work_id>/withdraw", works.withdrawal, name="withdrawal"),
+    path("works/<str:work_id>/receipt.json", works.receipt, name="receipt"),
+    path("works/<str:work_id>/receipts/<str:record_id>.json", works.receipt, name="record_receipt"),
+    path("badge/url.svg", badges.url_badge, name="badge_url"),
+    path("badge/<str:work_id>.svg", badges.work_badge, name="badge_work"),
+    path("language", set_language, name="set_language"),
+    path("accounts/signup/", account.signup, name="account_signup"),
+    path("accounts/login/code/", account.request_login_code, name="account_request_login_code"),
+    path("accounts/login/code/confirm/", account.confirm_login_code, name="account_confirm_login_code"),
+    path("accounts/confirm-email/", account.email_verification_sent, name="account_email_verification_sent"),
+    path("accounts/email/", account.email, name="account_email"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    # allauth sends people to these two by name; there are no passwords, so both lead to the code.
+    path("accounts/login/", _to_code_form, name="account_login"),
+    path("accounts/password/reset/", _to_code_form, name="account_reset_password"),
+]

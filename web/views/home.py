@@ -1,0 +1,34 @@
+"""Pages for everybody."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from holdout.verdicts import Query
+from lookup.engine import answer
+from web.badges import label_of
+from web.words import answer_lines, reason_lines, refusal_words
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/home.html", {"status_url": request.build_absolute_uri("/v1/status")})
+
+
+@require_safe
+def check(request: HttpRequest) -> HttpResponse:
+    """The consent status of the picture at `?url=`, in words; without a scheme it is taken as https."""
+    url = request.GET.get("url", "").strip()
+    if not url:
+        return redirect("home")
+    (verdict,) = answer([Query(url=url if "://" in url else f"https://{url}")])
+    context = {
+        "url": url,
+        "verdict": verdict,
+        "label": label_of(verdict.uses),
+        "lines": answer_lines(verdict),
+        "reasons": reason_lines(verdict),
+        "refusal": verdict.error and refusal_words(verdict.error),
+    }
+    status = verdict.error.http_status if verdict.error else 200
+    return render(request, "web/check.html", context, status=status)

@@ -1,0 +1,122 @@
+"""A creator's works: the list, a new one, one work, its receipts."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import Organization
+from holdout.errors import HoldoutError, UnreadablePicture
+from registry.models import Work
+from web.forms import DeclarationForm, RegistrationForm
+from web.pages import creator_page
+from web.registration import Declared, register, say, take_back
+from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
+from web.works import details_of, listed_works, receipt_of, with_what_is_said, work_of
+
+_PAGE = 20
+
+
+@require_safe
+@creator_page
+def works(request: HttpRequest, organization: Organization) -> HttpResponse:
+    page = Paginator(listed_works(organization), _PAGE).get_page(request.GET.get("page"))
+    lines = [
+        {"work": line.work, "said": line.said, "name": name_of(line.said.preferences if line.said else {})}
+        for line in with_what_is_said(page.object_list)
+    ]
+    return render(request, "web/works.html", {"page": page, "lines": lines})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@creator_page
+def new_work(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """The form, and the registration of what it brings; refused, it comes back as it was filled in."""
+    if request.method != "POST":
+        return render(request, "web/new_work.html", {"form": RegistrationForm()})
+    form = RegistrationForm(request.POST, request.FILES)
+    status = 422
+    if form.is_valid():
+        try:
+            declared = register(
+                organization=organization,
+                title=form.cleaned_data["title"],
+                picture=form.cleaned_data["picture"].read(),
+                preferences=form.preferences(),
+                terms_url=form.terms(),
+            )
+        except HoldoutError as error:
+            form.add_error("picture" if isinstance(error, UnreadablePicture) else None, refusal_words(error))
+            status = error.http_status
+        else:
+            return _to_work(request, declared, _("Registered. Your receipt is below."))
+    return render(request, "web/new_work.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@creator_page
+def work(request: HttpRequest, organization: Organization, work_id: str) -> HttpResponse:
+    """One work; POST says something else about it."""
+    shown = work_of(organization, work_id)
+    if request.method != "POST":
+        return _work_page(request, shown)
+    form = DeclarationForm(request.POST)
+    if not form.is_valid():
+        return _work_page(request, shown, form=form, status=422)
+    declared = say(work=shown, preferences=form.preferences(), terms_url=form.terms())
+    return _to_work(request, declared, _("Your new statement replaces the one before."))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@creator_page
+def withdrawal(request: HttpRequest, organization: Organization, work_id: str) -> HttpResponse:
+    """Asks whether to withdraw; POST does it."""
+    shown = work_of(organization, work_id)
+    if request.method != "POST":
+        return render(request, "web/withdraw.html", {"work": shown})
+    return _to_work(request, take_back(work=shown), _("Withdrawn. Nothing is said about this work any more."))
+
+
+@require_safe
+@creator_page
+def receipt(
+    _request: HttpRequest, organization: Organization, work_id: str, record_id: str | None = None
+) -> HttpResponse:
+    """A receipt of the work as a JSON file: of what is said now, or of the named record."""
+    body = receipt_of(work_of(organization, work_id), record_id)
+    name = f"holdout-receipt-{body['entry']['index']}.json"
+    return JsonResponse(
+        body,
+        json_dumps_params={"indent": 2, "ensure_ascii": False},
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _work_page(
+    request: HttpRequest, shown: Work, *, form: DeclarationForm | None = None, status: int = 200
+) -> HttpResponse:
+    details = details_of(shown)
+    said = details.said.preferences if details.said else {}
+    initial = {
+        "preset": preset_of(said),
+        "terms_url": details.said.statement.terms_url if details.said else "",
+    }
+    context = {
+        "details": details,
+        "name": name_of(said),
+        "lines": said_lines(said),
+        "proof": proof_words(details.level),
+        "history": [(line, name_of(line.preferences)) for line in details.history],
+        "badge_url": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
+        "form": form or DeclarationForm(initial=initial),
+    }
+    return render(request, "web/work.html", context, status=status)
+
+
+def _to_work(request: HttpRequest, declared: Declared, done: str) -> HttpResponse:
+    waiting = _("Stored. It waits for its place in the log; look again in a moment.")
+    messages.success(request, done if declared.logged else waiting)
+    return redirect("work", work_id=declared.work.public_id)

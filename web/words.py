@@ -1,0 +1,194 @@
+"""What the pages say in words for the domain's codes; every text is translated when it is shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from holdout.errors import HoldoutError
+from holdout.resolution import Assurance
+from holdout.verdicts import Outcome, Verdict
+from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as Text
+
+
+@dataclass(frozen=True, slots=True)
+class PresetWords:
+    """A preset as a person chooses it."""
+
+    name: "Text"
+    sentence: "Text"
+
+
+@dataclass(frozen=True, slots=True)
+class UseLine:
+    """One use and what is said or answered about it; `value` is the code, for the style sheet."""
+
+    name: "Text"
+    meaning: "Text"
+    value: str
+    words: "Text"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """Why a verdict is what it is: how the statement was found, its proof, and each answer with its uses."""
+
+    found_by: "Text"
+    proof: "Text"
+    answers: "list[tuple[Text, list[Text]]]"
+
+
+_USES: Final[Mapping[UsageCategory, tuple["Text", "Text"]]] = {
+    UsageCategory.TRAIN_GEN: (
+        _("Training generative AI"),
+        _("Teaching a model that can make pictures, text or sound."),
+    ),
+    UsageCategory.TRAIN_OTHER: (
+        _("Training other AI"),
+        _("Teaching a model that only sorts, finds or recognises things."),
+    ),
+    UsageCategory.AI_INPUT: (
+        _("Input to generative AI"),
+        _("Giving the picture to a generative model while it runs, as a reference or a source."),
+    ),
+    UsageCategory.TDM: (
+        _("Text and data mining"),
+        _("Any other automated analysis, and collecting pictures for it."),
+    ),
+    UsageCategory.SEARCH: (
+        _("Search"),
+        _("An index that shows a link with a small preview and leads to the source."),
+    ),
+}
+
+_SAID: Final[Mapping[str, "Text"]] = {
+    Preference.DENY: _("No"),
+    Preference.CONDITIONAL: _("Ask first"),
+    Preference.ALLOW: _("Yes"),
+    "unset": _("Nothing said"),
+}
+
+_ANSWERS: Final[Mapping[Outcome, "Text"]] = {
+    Outcome.DENY: _("No: reserved"),
+    Outcome.CONDITIONAL: _("Ask first: only under the declarant's terms"),
+    Outcome.REVIEW: _("A person must look before any use"),
+    Outcome.ALLOW: _("Yes: declared as allowed"),
+    Outcome.UNKNOWN: _("Nothing said: no permission"),
+}
+
+_METHODS: Final[Mapping[str, "Text"]] = {
+    "exact_file": _("the same file"),
+    "url": _("this exact address"),
+    "path": _("a folder that this address lies in"),
+    "account": _("the account that this address belongs to"),
+    "host": _("the whole host of this address"),
+    "domain": _("the whole domain of this address"),
+    "geometry": _("a near copy, confirmed point by point"),
+    "codes": _("a similar picture, which nobody has compared yet"),
+    "possible": _("a possible copy, which nobody has compared yet"),
+    "grant": _("a permission that the declarant granted"),
+}
+
+_PROOFS: Final[Mapping[int, "Text"]] = {
+    Assurance.L0: _("L0: an email address"),
+    Assurance.L1: _("L1: the file was uploaded; its log entry is its priority date"),
+    Assurance.L2: _("L2: a platform account, proven"),
+    Assurance.L3: _("L3: a domain, proven"),
+    Assurance.L4: _("L4: a signed content credential in the file"),
+    Assurance.L5: _("L5: vouched for by a platform, a collecting society or a registration number"),
+}
+
+PRESET_WORDS: Final[Mapping[str, PresetWords]] = {
+    "no-ai": PresetWords(
+        _("No AI"), _("No training, no input to generative AI, no mining. Search may still find it.")
+    ),
+    "no-generative-ai": PresetWords(
+        _("No generative AI"), _("Nothing that generates may learn from it or be fed with it.")
+    ),
+    "licence-first": PresetWords(
+        _("Licence first"), _("Whoever wants to use it for AI or mining must come to terms with you first.")
+    ),
+    "research-ok": PresetWords(
+        _("Research ok"), _("No AI, but other automated analysis, such as research, is welcome.")
+    ),
+    "open": PresetWords(_("Open"), _("Every use is allowed.")),
+}
+
+CHOICES: Final = ("no-ai", "no-generative-ai", "licence-first", "research-ok")
+"""The presets that the forms offer; the first is preselected."""
+
+_REFUSALS: Final[Mapping[str, "Text"]] = {
+    "picture_too_large": _("The file is larger than 25 MB. Send a smaller copy."),
+    "picture_format_unsupported": _(
+        "This is no JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it and try again."
+    ),
+    "picture_too_many_pixels": _("The picture has more than 50 million pixels. Send a smaller copy."),
+    "picture_damaged": _("The picture is incomplete or damaged. Open it in an editor and save it again."),
+    "picture_crashed_decoder": _("The picture cannot be read. Open it in an editor and save it again."),
+    "picture_took_too_long": _("Reading the picture took too long. Send a smaller or simpler copy."),
+    "picture_missing": _("The upload did not arrive. Send it again."),
+    "ingest_busy": _("Too much is going on here right now. Nothing was registered; try again in a minute."),
+    "sandbox_unavailable": _("Pictures cannot be read right now. Nothing was registered; try again later."),
+    "said_meanwhile": _("Something else was declared about this work meanwhile. Look at it and try again."),
+    "nothing_to_withdraw": _("Nothing is said about this work, so there is nothing to withdraw."),
+    "url_invalid": _("This is no complete web address. It looks like https://example.com/picture.jpg."),
+    "url_scheme_unsupported": _("Only addresses that begin with http:// or https:// can be checked."),
+    "url_too_long": _("This address is too long to be checked."),
+}
+
+
+def preset_of(preferences: Preferences) -> str | None:
+    """The preset that says exactly this, None for a custom choice or for nothing said."""
+    return next((name for name, preset in PRESETS.items() if dict(preset) == dict(preferences)), None)
+
+
+def name_of(preferences: Preferences) -> "Text":
+    """A short name for what a statement says."""
+    preset = preset_of(preferences)
+    if preset is not None:
+        return PRESET_WORDS[preset].name
+    return _("Your own choice") if preferences else _("Nothing said")
+
+
+def said_lines(preferences: Preferences) -> list[UseLine]:
+    """What a statement says, use by use."""
+    return [
+        UseLine(*_USES[use], value=value, words=_SAID[value])
+        for use in UsageCategory
+        for value in [preferences.get(use, "unset")]
+    ]
+
+
+def answer_lines(verdict: Verdict) -> list[UseLine]:
+    """What a checked verdict answers, use by use; none for a failed one."""
+    return [
+        UseLine(*_USES[use], value=answer, words=_ANSWERS[answer]) for use, answer in verdict.uses.items()
+    ]
+
+
+def reason_lines(verdict: Verdict) -> list[ReasonLine]:
+    return [
+        ReasonLine(
+            found_by=_METHODS.get(reason.method, reason.method),
+            proof="" if reason.assurance is None else _PROOFS[reason.assurance],
+            answers=[
+                (words, [_USES[use][0] for use, outcome in reason.outcomes.items() if outcome is answer])
+                for answer, words in _ANSWERS.items()
+                if answer in reason.outcomes.values()
+            ],
+        )
+        for reason in verdict.reasons
+    ]
+
+
+def proof_words(level: Assurance) -> "Text":
+    return _PROOFS[level]
+
+
+def refusal_words(error: HoldoutError) -> "Text":
+    """The refusal for a person; the error's own detail where no translation is at hand."""
+    return _REFUSALS.get(error.code, error.detail)
