@@ -2,13 +2,18 @@
 
 import os
 
-from config.env import broker_from_redis_url, valkey_database
-
 # mypy and editors import these settings without engines; no connection is made until a test asks for it.
 os.environ.setdefault("DATABASE_URL", "postgresql://holdout@localhost/holdout")
 os.environ.setdefault("REDIS_URL", "redis://localhost:6379/0")
 
+from config.env import broker_from_redis_url, valkey_database
+from config.settings import base
 from config.settings.base import *  # noqa: F403
+
+# Each parallel test process has a Valkey database of its own, or they would eat each other's tasks.
+_NUMBER = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+REDIS_URL = valkey_database(base.REDIS_URL, _NUMBER)
+CELERY_BROKER_URL = broker_from_redis_url(REDIS_URL)
 
 DEBUG = False
 SECRET_KEY = "for-tests-only-" + "x" * 40

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -59,7 +59,13 @@ def test_from_the_upload_to_a_receipt_that_verifies(browser: Client, tmp_path: P
     (line,) = re.findall(r"<code>(python -c .*?)</code>", text)
     (tmp_path / name).write_bytes(download.content)
     _, *arguments = shlex.split(html.unescape(line))
-    done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(settings.BASE_DIR)},  # as if the library were installed
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "This receipt holds.\n"
 
 
