@@ -1,13 +1,16 @@
 """Reading: the statements in force about registered subjects at a log index."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from django.db import connection
 
 from consent.models import Statement
 from holdout.vocabulary import Preference, Preferences, UsageCategory
+from ledger.models import LogEntry
+from ledger.queries import entries_of
 from registry.models import Work
 
 
@@ -23,6 +26,16 @@ class StatementInForce:
     vouched: bool
     declared_at: int
     ended_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedStatement:
+    """A statement and its place in the log, None while it waits for one."""
+
+    statement: Statement
+    preferences: Preferences
+    index: int | None
+    time: datetime | None
 
 
 _IN_FORCE = """
@@ -65,6 +78,29 @@ def _preferences(values: list[str]) -> Preferences:
     return MappingProxyType({use: Preference(value) for use, value in said if value})
 
 
+def said_of_works(works: Iterable[Work], *, as_of: int) -> dict[int, StatementInForce]:
+    """What each work's own declarant says of it, by the work's primary key."""
+    declarants = {work.pk: work.declarant.public_id for work in works}
+    found = statements_in_force(works=list(declarants), locators=[], as_of=as_of)
+    return {s.work: s for s in found if s.work is not None and s.declarant == declarants[s.work]}
+
+
 def current_statement(work: Work) -> Statement | None:
     """What the work's declarant says of it now, sequenced or not."""
     return Statement.objects.filter(work=work, declarant=work.declarant, superseded_by=None).first()
+
+
+def history_of(work: Work) -> list[LoggedStatement]:
+    """Everything that the work's declarant has said of it, newest first."""
+    statements = list(work.statements.filter(declarant=work.declarant_id).order_by("-pk"))
+    entries = entries_of(statement.public_id for statement in statements)
+    return [_logged(statement, entries.get(statement.public_id)) for statement in statements]
+
+
+def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:
+    return LoggedStatement(
+        statement=statement,
+        preferences=_preferences([getattr(statement, use.value) for use in UsageCategory]),
+        index=None if entry is None else entry.index,
+        time=None if entry is None else entry.time,
+    )

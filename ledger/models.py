@@ -4,6 +4,8 @@
 its index and makes it a `LogEntry`. Order is the log's, never the clock's.
 """
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -48,6 +50,11 @@ class LogEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log} {self.index}"
+
+    @property
+    def time(self) -> datetime:
+        """`time_ms` as a UTC datetime."""
+        return datetime.fromtimestamp(self.time_ms / 1000, tz=UTC)
 
 
 class Opening(models.Model):

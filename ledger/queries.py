@@ -1,5 +1,6 @@
 """Reading the logs."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,12 @@ def head() -> AsOf:
     last = LogEntry.objects.filter(log=Log.DECLARATIONS).order_by("-index").first()
     if last is None:
         return AsOf(log_index=-1, time=datetime.fromtimestamp(0, tz=UTC))
-    return AsOf(log_index=last.index, time=datetime.fromtimestamp(last.time_ms / 1000, tz=UTC))
+    return AsOf(log_index=last.index, time=last.time)
+
+
+def entries_of(record_ids: Iterable[str]) -> dict[str, LogEntry]:
+    """The log entries of those of these records that are sequenced, by record id."""
+    return {entry.record_id: entry for entry in LogEntry.objects.filter(record_id__in=list(record_ids))}
 
 
 def receipt(record_id: str) -> dict[str, Any]:

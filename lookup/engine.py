@@ -1,16 +1,18 @@
 """The one engine behind every door: queries in, verdicts out, in the same order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from consent.queries import StatementInForce, statements_in_force
 from holdout.errors import HoldoutError
 from holdout.resolution import MatchedStatement, resolve
-from holdout.verdicts import AsOf, Outcome, Query, Status, Verdict
+from holdout.verdicts import AsOf, MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import UsageCategory
 from ledger.queries import head
 from lookup.matching import Match, match
+from registry.models import Work
+from registry.queries import work_assurance
 
 _NOTHING_SAID = MappingProxyType(dict.fromkeys(UsageCategory, Outcome.UNKNOWN))
 
@@ -37,6 +39,14 @@ def answer(queries: Sequence[Query | HoldoutError], *, as_of: AsOf | None = None
         next(verdicts) if isinstance(query, Query) else Verdict.failed(query, as_of=as_of)
         for query in queries
     ]
+
+
+def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:
+    """What follows, now, from what is said of a work, for somebody who holds the very file."""
+    as_of = head()
+    assurance = work_assurance(work, as_of=as_of.log_index)
+    found = Match(MatchMethod.EXACT_FILE, assurance, work=work.pk)
+    return _verdict([found], _StatementsBySubject([[found]], as_of=as_of), as_of=as_of).uses
 
 
 class _StatementsBySubject:

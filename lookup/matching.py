@@ -33,12 +33,16 @@ class Matched:
     errors: dict[int, HoldoutError]
 
 
+_Found = tuple[int, MatchMethod, registry.FoundAsset]
+"""The number of a query, and a file found for it."""
+
+
 def match(queries: Sequence[Query], *, as_of: int) -> Matched:
     """Look up every key of every query. Answer i depends on query i alone."""
     matched = Matched([[] for _ in queries], {})
     _match_urls(queries, matched, as_of=as_of)
-    _match_files(queries, matched, as_of=as_of)
-    _match_codes(queries, matched, as_of=as_of)
+    files = _same_files(queries, as_of=as_of) + _near_codes(queries, as_of=as_of)
+    _add_assets(files, matched, as_of=as_of)
     return matched
 
 
@@ -72,21 +76,27 @@ def _locators(checks: Sequence[bytes], *, as_of: int) -> Iterable[registry.Found
         yield from registry.locators_by_check(checks[start : start + _CHECKS_A_QUERY], as_of=as_of)
 
 
-def _match_files(queries: Sequence[Query], matched: Matched, *, as_of: int) -> None:
+def _same_files(queries: Sequence[Query], *, as_of: int) -> list[_Found]:
     asked: dict[bytes, list[int]] = defaultdict(list)
     for i, query in enumerate(queries):
         if query.sha256 is not None:
             asked[query.sha256].append(i)
     if not asked:
-        return
-    for found in registry.assets_by_sha256(asked, as_of=as_of):
-        for i in asked[found.value]:
-            matched.matches[i].append(Match(MatchMethod.EXACT_FILE, found.assurance, work=found.work))
+        return []
+    found = registry.assets_by_sha256(asked, as_of=as_of)
+    return [(i, MatchMethod.EXACT_FILE, asset) for asset in found for i in asked[asset.value]]
 
 
-def _match_codes(queries: Sequence[Query], matched: Matched, *, as_of: int) -> None:
+def _near_codes(queries: Sequence[Query], *, as_of: int) -> list[_Found]:
     asked = [(i, code) for i, query in enumerate(queries) for code in query.codes.get("phash-256/1", ())]
-    for near in PHASH_256.near([code for _, code in asked], as_of=as_of):
-        matched.matches[asked[near.query][0]].append(
-            Match(MatchMethod.CODES, near.asset.assurance, work=near.asset.work)
-        )
+    near = PHASH_256.near([code for _, code in asked], as_of=as_of)
+    return [(asked[n.query][0], MatchMethod.CODES, n.asset) for n in near]
+
+
+def _add_assets(found: Sequence[_Found], matched: Matched, *, as_of: int) -> None:
+    if not found:
+        return
+    proven = registry.asset_assurances({asset.asset for _, _, asset in found}, as_of=as_of)
+    for i, method, asset in found:
+        assurance = proven.get(asset.asset, Assurance.L0)
+        matched.matches[i].append(Match(method, assurance, work=asset.work))

@@ -11,8 +11,9 @@ from holdout.errors import UnreadablePicture
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.resolution import Assurance
 from ledger.models import Log
-from ledger.services import append_many
+from ledger.services import append
 from registry.models import Asset, Authorization, Fingerprint
+from registry.records import asset_record, authorization_record
 
 STALE_AFTER = timedelta(days=1)
 
@@ -52,20 +53,17 @@ def _fingerprint(asset: Asset, picture: bytes) -> None:
         uploaded = Authorization.objects.create(
             declarant=asset.work.declarant, asset=asset, level=Assurance.L1, method="upload"
         )
-        append_many(
+        append(
             log=Log.DECLARATIONS,
             entry_type="asset",
-            records={
-                asset.public_id: {
-                    "asset": asset.public_id,
-                    "work": asset.work.public_id,
-                    "declarant": asset.work.declarant.public_id,
-                    "fingerprints": {algorithm: value.hex() for algorithm, value in codes.items()},
-                    "authorization": uploaded.public_id,
-                    "level": int(Assurance.L1),
-                    "method": "upload",
-                }
-            },
+            record_id=asset.public_id,
+            record=asset_record(asset, codes),
+        )
+        append(
+            log=Log.DECLARATIONS,
+            entry_type="authorization",
+            record_id=uploaded.public_id,
+            record=authorization_record(uploaded),
         )
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Max, QuerySet
 
 from accounts.models import Organization
+from holdout.errors import NotFound
 from holdout.resolution import Assurance
 from registry.models import Authorization, Work
 
@@ -22,7 +23,6 @@ class FoundAsset:
     value: bytes
     asset: int
     work: int
-    assurance: Assurance
     logged_at: int
 
 
@@ -37,14 +37,20 @@ class FoundLocator:
 
 
 _ASSETS = """
-SELECT f.value, a.id, a.work_id, COALESCE(MAX(p.level), 0), entry.index
+SELECT f.value, a.id, a.work_id, entry.index
 FROM registry_fingerprint f
 JOIN registry_asset a ON a.id = f.asset_id
 JOIN ledger_logentry entry ON entry.record_id = a.public_id
-LEFT JOIN registry_authorization p ON p.asset_id = a.id
 WHERE f.algorithm = %(algorithm)s AND entry.index <= %(as_of)s AND {restriction}
-GROUP BY f.value, a.id, a.work_id, entry.index
 ORDER BY entry.index
+"""
+
+_ASSET_ASSURANCES = """
+SELECT p.asset_id, MAX(p.level)
+FROM registry_authorization p
+JOIN ledger_logentry proof ON proof.record_id = p.public_id
+WHERE p.asset_id = ANY(%(assets)s) AND proof.index <= %(as_of)s
+GROUP BY p.asset_id
 """
 
 _LOCATORS = """
@@ -74,9 +80,15 @@ def _assets(restriction: str, parameters: dict[str, Any]) -> list[FoundAsset]:
     with connection.cursor() as cursor:
         cursor.execute(_ASSETS.format(restriction=restriction), parameters)
         return [
-            FoundAsset(bytes(value), asset, work, Assurance(level), index)
-            for value, asset, work, level, index in cursor.fetchall()
+            FoundAsset(bytes(value), asset, work, index) for value, asset, work, index in cursor.fetchall()
         ]
+
+
+def asset_assurances(assets: Collection[int], *, as_of: int) -> dict[int, Assurance]:
+    """How well each of these assets is proven, where it is at all."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASSET_ASSURANCES, {"assets": list(assets), "as_of": as_of})
+        return {asset: Assurance(level) for asset, level in cursor.fetchall()}
 
 
 def locators_by_check(checks: Sequence[bytes], *, as_of: int) -> list[FoundLocator]:
@@ -99,6 +111,29 @@ def works_of(organization: Organization) -> QuerySet[Work]:
     """The works of a tenant, newest first."""
     return (
         Work.objects.filter(organization=organization)
+        .select_related("declarant")
         .prefetch_related("assets")
         .order_by("-created_at", "-pk")
     )
+
+
+def work_of(organization: Organization, public_id: str) -> Work:
+    """One of a tenant's works. Raises `NotFound` (`work_unknown`), also for another tenant's."""
+    work = works_of(organization).filter(public_id=public_id).first()
+    if work is None:
+        raise NotFound("work_unknown", "You have no work with that id.")
+    return work
+
+
+def work_with_id(public_id: str) -> Work:
+    """A work, whosever it is. Raises `NotFound` (`work_unknown`)."""
+    work = Work.objects.select_related("declarant").filter(public_id=public_id).first()
+    if work is None:
+        raise NotFound("work_unknown", "No work has that id.")
+    return work
+
+
+def work_assurance(work: Work, *, as_of: int) -> Assurance:
+    """The best proof for any file of a work."""
+    assets = work.assets.values_list("pk", flat=True)
+    return max(asset_assurances(assets, as_of=as_of).values(), default=Assurance.L0)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +16,7 @@ from ledger.services import append_many
 from registry import tasks
 from registry.ingest import incoming_path
 from registry.models import Asset, Authorization, Declarant, Locator, Work
+from registry.records import authorization_record
 from registry.scopes import refuse_overreach
 
 _KEY_OF_KIND = {
@@ -139,19 +139,6 @@ def authorize_locators(
         append_many(
             log=Log.DECLARATIONS,
             entry_type="authorization",
-            records={
-                row.public_id: _authorization_record(row, subject=locator.public_id)
-                for row, locator in zip(rows, locators, strict=True)
-            },
+            records={row.public_id: authorization_record(row) for row in rows},
         )
     return rows
-
-
-def _authorization_record(row: Authorization, *, subject: str) -> dict[str, Any]:
-    return {
-        "authorization": row.public_id,
-        "declarant": row.declarant.public_id,
-        "subject": subject,
-        "level": row.level,
-        "method": row.method,
-    }

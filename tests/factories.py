@@ -54,13 +54,10 @@ def fingerprinted_work(
         Fingerprint.objects.bulk_create(
             [Fingerprint(asset=asset, algorithm=a, value=v) for a, v in fingerprints.items()]
         )
-        Authorization.objects.create(declarant=declarant, asset=asset, level=level, method="upload")
-        append(
-            log=Log.DECLARATIONS,
-            entry_type="asset",
-            record_id=asset.public_id,
-            record={"asset": asset.public_id},
-        )
+        proof = Authorization.objects.create(declarant=declarant, asset=asset, level=level, method="upload")
+        for subject, kind in ((asset, "asset"), (proof, "authorization")):
+            record = {"test": subject.public_id}
+            append(log=Log.DECLARATIONS, entry_type=kind, record_id=subject.public_id, record=record)
     return work
 
 

@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from holdout.errors import NotFound
 from holdout.verdicts import Query
-from lookup.engine import answer
+from lookup.engine import answer, answer_about
+from registry.queries import work_with_id
 from web.badges import LANGUAGES, Label, badge_svg, label_of
-from web.works import public_answer
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _HEADERS = {
 def work_badge(request: HttpRequest, work_id: str) -> HttpResponse:
     """What a work's declarant says of it now; what others say of the same picture is not in it."""
     try:
-        uses = public_answer(work_id)
+        uses = answer_about(work_with_id(work_id))
     except NotFound:
         return _badge(request, Label.UNKNOWN_WORK, status=404)
     except (OperationalError, InterfaceError):

@@ -11,11 +11,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Organization
 from holdout.errors import HoldoutError, UnreadablePicture
 from registry.models import Work
+from registry.queries import work_of, works_of
 from web.forms import DeclarationForm, RegistrationForm
 from web.pages import creator_page
 from web.registration import Declared, register, say, take_back
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
-from web.works import details_of, listed_works, receipt_of, with_what_is_said, work_of
+from web.works import details_of, receipt_of, with_what_is_said
 
 _PAGE = 20
 
@@ -23,7 +24,7 @@ _PAGE = 20
 @require_safe
 @creator_page
 def works(request: HttpRequest, organization: Organization) -> HttpResponse:
-    page = Paginator(listed_works(organization), _PAGE).get_page(request.GET.get("page"))
+    page = Paginator(works_of(organization), _PAGE).get_page(request.GET.get("page"))
     lines = [
         {"work": line.work, "said": line.said, "name": name_of(line.said.preferences if line.said else {})}
         for line in with_what_is_said(page.object_list)

@@ -1,0 +1,27 @@
+"""What the log commits to about files and proofs."""
+
+from typing import Any
+
+from registry.models import Asset, Authorization
+
+
+def asset_record(asset: Asset, fingerprints: dict[str, bytes]) -> dict[str, Any]:
+    """A file's registration: its log index is the file's priority date."""
+    return {
+        "asset": asset.public_id,
+        "work": asset.work.public_id,
+        "declarant": asset.work.declarant.public_id,
+        "fingerprints": {algorithm: value.hex() for algorithm, value in fingerprints.items()},
+    }
+
+
+def authorization_record(proof: Authorization) -> dict[str, Any]:
+    """A declarant's proof of control of a file or a place."""
+    subject = proof.asset or proof.locator
+    return {
+        "authorization": proof.public_id,
+        "declarant": proof.declarant.public_id,
+        "subject": None if subject is None else subject.public_id,
+        "level": proof.level,
+        "method": proof.method,
+    }
