@@ -21,6 +21,9 @@ def demo(arguments: Sequence[str]) -> int:
     port = ports.free()
     # A registry of its own: what `serve` keeps must not fill up with the demonstration's fictions.
     with _product(port, var_dir=paths.var_dir() / "demo") as (running, environment):
+        if not os.environ.get("DATABASE_URL"):
+            # Its own database: what an earlier run, or an older Holdout, left in it is no part of the story.
+            _manage_quietly(environment, "flush", "--no-input", doing="Emptying the database")
         story = children.spawn(manage("demo", "--url", _url(port), *arguments), environment=environment)
         try:
             while story.poll() is None:
@@ -86,7 +89,7 @@ def _product(
     with engines(var_dir, durable=True) as addresses:
         environment = _environment(addresses, var_dir=var_dir)
         _say("bringing the database up to date ...")
-        _migrate(environment)
+        _manage_quietly(environment, "migrate_locked", doing="Migrating the database")
         _say("starting Holdout ...")
         roles = all_roles(port=port, schedule=var_dir / "beat-schedule")
         with supervisor.supervised(
@@ -111,9 +114,10 @@ def _environment(addresses: dict[str, str], *, var_dir: Path) -> dict[str, str]:
     return defaults | os.environ | addresses | {"HOLDOUT_VAR_DIR": str(var_dir), "PYTHONUNBUFFERED": "1"}
 
 
-def _migrate(environment: dict[str, str]) -> None:
-    migrated = subprocess.run(
-        manage("migrate_locked"),
+def _manage_quietly(environment: dict[str, str], *arguments: str, doing: str) -> None:
+    """Run a management command that has nothing to say unless it fails."""
+    done = subprocess.run(
+        manage(*arguments),
         cwd=paths.CHECKOUT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -122,10 +126,8 @@ def _migrate(environment: dict[str, str]) -> None:
         text=True,
         check=False,
     )
-    if migrated.returncode != 0:
-        raise failures.from_output(
-            migrated.stdout, doing="Migrating the database", where=str(paths.var_dir())
-        )
+    if done.returncode != 0:
+        raise failures.from_output(done.stdout, doing=doing, where=environment["HOLDOUT_VAR_DIR"])
 
 
 def _foreground(argv: Sequence[str], environment: dict[str, str]) -> int:

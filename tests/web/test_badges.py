@@ -143,7 +143,7 @@ def test_when_the_database_is_away_the_badge_says_that_it_could_not_look(
         raise OperationalError("gone")
 
     monkeypatch.setattr("web.views.badges.answer", away)
-    monkeypatch.setattr("web.views.badges.answer_about", away)
+    monkeypatch.setattr("web.views.badges.work_with_id", away)
     for address in ("/badge/url.svg?url=https://example.com/", "/badge/wrk_x.svg"):
         answer = client.get(address)
         assert answer.status_code == 503
