@@ -84,6 +84,7 @@ def write_table(path: Path) -> None:
                 "url": pa.array(urls, pa.string()),
                 "caption": pa.array((f"a picture, number {n}" for n in range(ROWS)), pa.string()),
                 "width": pa.array((256 + n % 1_000 for n in range(ROWS)), pa.int32()),
+                "height": pa.array((256 + n % 900 for n in range(ROWS)), pa.int32()),
             }
         ),
         path,

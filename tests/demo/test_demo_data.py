@@ -44,6 +44,7 @@ def test_the_rows_hold_hits_near_misses_dirt_and_rubbish() -> None:
     urls = [row.url or "" for row in made]
     assert any("evil-" in url for url in urls)
     assert any("/artist/" in url for url in urls)
+    assert any("//sub." in url for url in urls)
     for dirt in ("HTTP://", "http://", ":443/", "@", "#top", "/%2e", "%61", "xn--", "\t", ".example./"):
         assert any(dirt in url for url in urls), dirt
 
