@@ -41,6 +41,13 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
 
 
+def env_required_list(name: str) -> list[str]:
+    """`env_list` that must name something."""
+    if not (values := env_list(name)):
+        raise ImproperlyConfigured(f"Set {name} (see .env.example).")
+    return values
+
+
 def env_secret(name: str) -> str:
     """A secret from NAME, or from the file that NAME_FILE names. It has no default on purpose."""
     if path := os.environ.get(f"{name}_FILE"):

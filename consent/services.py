@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from consent.models import Statement
-from holdout.errors import Conflict, NotPermitted
+from holdout.errors import Conflict, InvalidInput, NotPermitted
 from holdout.resolution import LEAST_ASSURANCE, Assurance
 from holdout.verdicts import MatchMethod
 from holdout.vocabulary import Preferences, UsageCategory
@@ -82,13 +82,23 @@ def declare_many(
                 records={statement.public_id: _record(statement) for statement in statements},
             )
     except IntegrityError as error:
+        if not _came_second(error):
+            raise
         raise Conflict(
             "said_meanwhile", "Another declaration about this came first; look at it and say yours again."
         ) from error
     return statements
 
 
+def _came_second(error: IntegrityError) -> bool:
+    """Whether the constraints that keep one chain of statements refused, and not some other."""
+    refused = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+    return refused.startswith("statement_first_on_") or "supersedes" in refused
+
+
 def _refuse_what_is_not_theirs(declarant: Declarant, subjects: Sequence[Subject]) -> None:
+    if len({(type(subject), subject.pk) for subject in subjects}) < len(subjects):
+        raise InvalidInput("subject_twice", "Declare once about each subject.")
     if any(subject.declarant_id != declarant.pk for subject in subjects):
         raise NotPermitted("not_your_subject", "Only the declarant who registered it can declare about it.")
     locators = [subject for subject in subjects if isinstance(subject, Locator)]

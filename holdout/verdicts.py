@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from holdout.errors import HoldoutError
+from holdout.errors import HoldoutError, InvalidInput
 from holdout.vocabulary import UsageCategory
 
 
@@ -65,7 +65,7 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One asked picture, by any mix of keys; at least one key must be present.
+    """One asked picture, by any mix of keys. Raises `InvalidInput` (`query_has_no_key`) without any.
 
     `codes` maps a perceptual algorithm's id to one or more codes of that picture (its orientations).
     """
@@ -73,6 +73,10 @@ class Query:
     url: str | None = None
     sha256: bytes | None = None
     codes: Mapping[str, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.url is None and self.sha256 is None and not any(self.codes.values()):
+            raise InvalidInput("query_has_no_key", "Give a url, a sha256, codes or a picture.")
 
 
 @dataclass(frozen=True, slots=True)

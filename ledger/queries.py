@@ -18,6 +18,12 @@ def head() -> AsOf:
     return AsOf(log_index=last.index, time=last.time)
 
 
+def leaf_hash_at(index: int) -> bytes:
+    """The leaf hash of a place in the declarations log; empty where there is no entry."""
+    entry = LogEntry.objects.filter(log=Log.DECLARATIONS, index=index).first()
+    return b"" if entry is None else bytes(entry.leaf_hash)
+
+
 def entries_of(record_ids: Iterable[str]) -> dict[str, LogEntry]:
     """The log entries of those of these records that are sequenced, by record id."""
     return {entry.record_id: entry for entry in LogEntry.objects.filter(record_id__in=list(record_ids))}

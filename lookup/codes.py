@@ -11,16 +11,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from holdout.fingerprints.algorithms import ALGORITHMS
+from holdout.fingerprints.algorithms import ALGORITHMS, PHASH_256
 from holdout.fingerprints.distance import within_radius
+from ledger.queries import leaf_hash_at
 from registry import queries as registry
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What one process holds of an algorithm's codes, complete up to log index `watermark`."""
+    """What one process holds of an algorithm's codes, complete up to log index `watermark`.
+
+    `leaf_hash` is that of the entry at the watermark: a log that was restored from an older copy and grew
+    again has another one there.
+    """
 
     watermark: int
+    leaf_hash: bytes
     codes: NDArray[np.uint8]
     assets: tuple[registry.FoundAsset, ...]
 
@@ -38,7 +44,8 @@ class CodeIndex:
 
     def __init__(self, algorithm: str) -> None:
         self._algorithm = ALGORITHMS[algorithm]
-        self._loaded = _Loaded(-1, np.empty((0, self._algorithm.bits // 8), dtype=np.uint8), ())
+        self._nothing = _Loaded(-1, b"", np.empty((0, self._algorithm.bits // 8), dtype=np.uint8), ())
+        self._loaded = self._nothing
         self._refreshing = threading.Lock()
 
     def near(self, codes: Sequence[bytes], *, as_of: int) -> list[NearAsset]:
@@ -52,21 +59,28 @@ class CodeIndex:
         return [NearAsset(q, asset) for q, asset in found if asset.logged_at <= as_of]
 
     def _up_to(self, as_of: int) -> _Loaded:
-        if self._loaded.watermark >= as_of:
+        if self._is_of_this_log(self._loaded) and self._loaded.watermark >= as_of:
             return self._loaded
         with self._refreshing:
-            loaded = self._loaded
+            loaded = self._loaded if self._is_of_this_log(self._loaded) else self._nothing
             if loaded.watermark < as_of:
-                new = registry.assets_with_code(self._algorithm.id, after=loaded.watermark, as_of=as_of)
-                codes = np.frombuffer(b"".join(a.value for a in new), dtype=np.uint8)
-                self._loaded = loaded = _Loaded(
-                    watermark=as_of,
-                    codes=np.concatenate([loaded.codes, codes.reshape(len(new), -1)])
-                    if new
-                    else loaded.codes,
-                    assets=(*loaded.assets, *new),
-                )
+                loaded = self._extended(loaded, as_of)
+            self._loaded = loaded
         return loaded
 
+    @staticmethod
+    def _is_of_this_log(loaded: _Loaded) -> bool:
+        return leaf_hash_at(loaded.watermark) == loaded.leaf_hash
 
-PHASH_256: Final = CodeIndex("phash-256/1")
+    def _extended(self, loaded: _Loaded, as_of: int) -> _Loaded:
+        new = registry.assets_with_code(self._algorithm.id, after=loaded.watermark, as_of=as_of)
+        codes = np.frombuffer(b"".join(asset.value for asset in new), dtype=np.uint8)
+        return _Loaded(
+            watermark=as_of,
+            leaf_hash=leaf_hash_at(as_of),
+            codes=np.concatenate([loaded.codes, codes.reshape(len(new), -1)]) if new else loaded.codes,
+            assets=(*loaded.assets, *new),
+        )
+
+
+PHASH_256_INDEX: Final = CodeIndex(PHASH_256.id)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from datetime import UTC, datetime
 
 from consent.queries import StatementInForce, statements_in_force
 from holdout.errors import HoldoutError
@@ -14,7 +14,8 @@ from lookup.matching import Match, match
 from registry.models import Work
 from registry.queries import work_assurance
 
-_NOTHING_SAID = MappingProxyType(dict.fromkeys(UsageCategory, Outcome.UNKNOWN))
+_NOTHING_SAID = resolve(statements=(), as_of=AsOf(0, datetime.fromtimestamp(0, tz=UTC))).uses
+"""What follows from nothing, worked out once: most of a batch is that."""
 
 
 def answer(queries: Sequence[Query | HoldoutError], *, as_of: AsOf | None = None) -> list[Verdict]:

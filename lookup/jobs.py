@@ -5,6 +5,7 @@ by the fence. Whatever dies in between is done again by the next holder of the s
 """
 
 import logging
+import time
 from collections import Counter
 from datetime import timedelta
 from typing import Final
@@ -13,9 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db.models import Q
 from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars
 
-from holdout.errors import HoldoutError, InvalidInput, Unavailable
+from holdout.durable import durable_file
+from holdout.errors import InvalidInput, Unavailable
 from ledger.models import Log
 from ledger.queries import head
 from ledger.services import append
@@ -31,6 +35,7 @@ MAX_ATTEMPTS: Final = 5
 """A step that failed when it was taken for the fifth time fails its job."""
 MAX_DEATHS: Final = 20
 """A step that was taken this often, whose workers never came back, is not tried again."""
+UPLOADS_KEPT: Final = timedelta(days=7)
 RESULTS_KEPT: Final = timedelta(days=30)
 
 
@@ -43,7 +48,14 @@ def work_once() -> JobStep.Kind | None:
     taken = take()
     if taken is None:
         return None
-    kind = JobStep.Kind(taken.step.kind)
+    step, kind = taken.step, JobStep.Kind(taken.step.kind)
+    with bound_contextvars(job=step.job.public_id, step=step.pk, kind=kind.value, attempt=taken.fence):
+        _do(taken, kind)
+    return kind
+
+
+def _do(taken: Taken, kind: JobStep.Kind) -> None:
+    began = time.monotonic()
     try:
         if taken.fence > MAX_DEATHS:
             raise InvalidInput(
@@ -51,30 +63,27 @@ def work_once() -> JobStep.Kind | None:
             )
         _WORK[kind](taken)
     except LeaseLost:
-        logger.info("step %s of %s went to another worker", taken.step.pk, taken.step.job.public_id)
+        logger.info("step went to another worker")
     except InvalidInput as error:
-        _fail(taken, error)
+        logger.info("job failed", extra={"code": error.code})
+        taken.fail(error)
     except DatabaseError:
         # Nothing can be written now. The lease runs out, and somebody takes the step again.
-        logger.exception("step %s: the database failed", taken.step.pk)
+        logger.exception("the database failed in a step")
     except Exception:
-        logger.exception("step %s of %s failed", taken.step.pk, taken.step.job.public_id)
+        logger.exception("step failed")
         if taken.fence >= MAX_ATTEMPTS:
-            _fail(
-                taken, Unavailable("step_failed", f"A worker failed {taken.fence} times; tell the operator.")
-            )
+            taken.fail(Unavailable("step_failed", f"A worker failed {taken.fence} times; tell the operator."))
         else:
             taken.release(after_seconds=2**taken.fence)
-    return kind
-
-
-def _fail(taken: Taken, error: HoldoutError) -> None:
-    LookupJob.objects.filter(pk=taken.step.job_id, state__in=["queued", "running"]).update(
-        state=LookupJob.State.FAILED,
-        error_code=error.code,
-        error_detail=error.detail[:500],
-        finished_at=Now(),
-    )
+    else:
+        milliseconds = round((time.monotonic() - began) * 1000, 1)
+        extra = {
+            "organization": taken.step.job.organization.public_id,
+            "rows": taken.step.rows,
+            "duration_ms": milliseconds,
+        }
+        logger.info("step done", extra=extra)
 
 
 def _split(taken: Taken) -> None:
@@ -85,7 +94,7 @@ def _split(taken: Taken) -> None:
     for number, table in enumerate(pieces(upload, job.upload_format, rows=settings.HOLDOUT_JOB_CHUNK_ROWS)):
         name = f"piece-{number:06d}.{taken.fence}.arrow"
         with (
-            storage.durable_file(storage.folder(job.public_id) / name) as file,
+            durable_file(storage.folder(job.public_id) / name) as file,
             pa.ipc.new_file(file, table.schema) as writer,
         ):
             writer.write_table(table)
@@ -108,9 +117,10 @@ def _screen(taken: Taken) -> None:
     with pa.memory_map(str(folder / step.input_name)) as source:
         table = pa.ipc.open_file(source).read_all()
     as_of = head()
-    screened = screen(table, columns=Columns(url=job.url_column, sha256=job.sha256_column), as_of=as_of)
+    columns = Columns(url=job.url_column, sha256=job.sha256_column)
+    screened = screen(table, columns=columns, as_of=as_of, between=taken.renew)
     name = f"{taken.name('result')}.parquet"
-    with storage.durable_file(folder / name) as file:
+    with durable_file(folder / name) as file:
         pq.write_table(screened.table, file, compression="zstd")
     with taken.finishing(
         output_name=name,
@@ -128,7 +138,7 @@ def _join(taken: Taken) -> None:
     folder = storage.folder(job.public_id)
     screened = list(job.steps.filter(kind=JobStep.Kind.SCREEN).order_by("number"))
     name = f"{taken.name('joined')}.parquet"
-    with storage.durable_file(folder / name) as file:
+    with durable_file(folder / name) as file:
         _write_joined(taken, screened, file)
     digest = storage.sha256_of(folder / name)
     with taken.finishing(output_name=name, output_sha256=digest) as job:
@@ -136,9 +146,7 @@ def _join(taken: Taken) -> None:
         job.result_name, job.result_sha256 = name, digest
         job.save(update_fields=["state", "finished_at", "result_name", "result_sha256"])
         _write_receipt(job, screened)
-    for step in screened:
-        (folder / step.input_name).unlink(missing_ok=True)
-        (folder / step.output_name).unlink(missing_ok=True)
+    storage.keep_only(job.public_id, {storage.UPLOAD, name})
 
 
 def _write_joined(taken: Taken, screened: list[JobStep], file: object) -> None:
@@ -184,12 +192,11 @@ _WORK: Final = {JobStep.Kind.SPLIT: _split, JobStep.Kind.SCREEN: _screen, JobSte
 
 
 def sweep() -> int:
-    """Delete the files of jobs that ended long ago, and of cancelled ones; returns how many jobs."""
+    """Delete what retention ends: files of ended jobs, uploads before results; returns how many jobs went."""
     ended = LookupJob.objects.filter(swept_at=None, finished_at__isnull=False)
-    expired = ended.filter(finished_at__lt=Now() - RESULTS_KEPT)
-    dropped = ended.filter(state__in=[LookupJob.State.CANCELLED, LookupJob.State.FAILED])
-    swept = [*expired, *dropped.difference(expired)]
-    for job in swept:
-        storage.delete(job.public_id)
-        LookupJob.objects.filter(pk=job.pk).update(swept_at=Now())
+    for job in ended.filter(finished_at__lt=Now() - UPLOADS_KEPT):
+        storage.keep_only(job.public_id, {job.result_name})
+    expired = Q(finished_at__lt=Now() - RESULTS_KEPT) | ~Q(state=LookupJob.State.DONE)
+    swept = [job for job in ended.filter(expired) if storage.delete(job.public_id)]
+    LookupJob.objects.filter(pk__in=[job.pk for job in swept]).update(swept_at=Now())
     return len(swept)

@@ -1,17 +1,23 @@
 """Which registered subjects answer to the asked keys: one pass over a whole batch, few queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from holdout.errors import HoldoutError
+from holdout.fingerprints.algorithms import PHASH_256
 from holdout.resolution import Assurance
-from holdout.urls import RuleKey, canonicalize, key_check, rule_keys
+from holdout.urls import KeyKind, canonicalize, key_check, rule_keys
 from holdout.verdicts import MatchMethod, Query
-from lookup.codes import PHASH_256
+from lookup.codes import PHASH_256_INDEX
 from registry import queries as registry
 
-_CHECKS_A_QUERY = 20_000
+_KEYS_AT_ONCE: Final = 20_000
+"""Distinct keys in one database query; it also bounds what a batch of deep URLs holds in memory."""
+
+_AskedKeys = dict[bytes, list[tuple[int, KeyKind, tuple[int, ...]]]]
+"""By check: the queries that have the key, its kind and its specificity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ def match(queries: Sequence[Query], *, as_of: int) -> Matched:
 
 
 def _match_urls(queries: Sequence[Query], matched: Matched, *, as_of: int) -> None:
-    asked: dict[bytes, list[tuple[int, RuleKey]]] = defaultdict(list)
+    asked: _AskedKeys = defaultdict(list)
     for i, query in enumerate(queries):
         if query.url is None:
             continue
@@ -57,23 +63,27 @@ def _match_urls(queries: Sequence[Query], matched: Matched, *, as_of: int) -> No
             matched.errors[i] = error
             continue
         for key in keys:
-            asked[key_check(key.text)].append((i, key))
-    for found in _locators(list(asked), as_of=as_of):
-        for i, key in asked[found.key_check]:
+            asked[key_check(key.text)].append((i, key.kind, key.specificity))
+        if len(asked) >= _KEYS_AT_ONCE:
+            _match_keys(asked, matched, as_of=as_of)
+            asked.clear()
+    _match_keys(asked, matched, as_of=as_of)
+
+
+def _match_keys(asked: _AskedKeys, matched: Matched, *, as_of: int) -> None:
+    if not asked:
+        return
+    for found in registry.locators_by_check(list(asked), as_of=as_of):
+        for i, kind, specificity in asked[found.key_check]:
             matched.matches[i].append(
                 Match(
-                    method=MatchMethod(key.kind),
+                    method=MatchMethod(kind),
                     assurance=found.assurance,
                     work=found.work,
                     locator=None if found.work else found.locator,
-                    specificity=key.specificity,
+                    specificity=specificity,
                 )
             )
-
-
-def _locators(checks: Sequence[bytes], *, as_of: int) -> Iterable[registry.FoundLocator]:
-    for start in range(0, len(checks), _CHECKS_A_QUERY):
-        yield from registry.locators_by_check(checks[start : start + _CHECKS_A_QUERY], as_of=as_of)
 
 
 def _same_files(queries: Sequence[Query], *, as_of: int) -> list[_Found]:
@@ -88,9 +98,15 @@ def _same_files(queries: Sequence[Query], *, as_of: int) -> list[_Found]:
 
 
 def _near_codes(queries: Sequence[Query], *, as_of: int) -> list[_Found]:
-    asked = [(i, code) for i, query in enumerate(queries) for code in query.codes.get("phash-256/1", ())]
-    near = PHASH_256.near([code for _, code in asked], as_of=as_of)
-    return [(asked[n.query][0], MatchMethod.CODES, n.asset) for n in near]
+    asked: dict[bytes, list[int]] = defaultdict(list)
+    for i, query in enumerate(queries):
+        for code in query.codes.get(PHASH_256.id, ()):
+            asked[code].append(i)
+    codes = list(asked)
+    near = PHASH_256_INDEX.near(codes, as_of=as_of)
+    # Several orientations of one picture may find the same file: it is one match.
+    once = dict.fromkeys((i, n.asset) for n in near for i in asked[codes[n.query]])
+    return [(i, MatchMethod.CODES, asset) for i, asset in once]
 
 
 def _add_assets(found: Sequence[_Found], matched: Matched, *, as_of: int) -> None:

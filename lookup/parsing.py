@@ -1,13 +1,14 @@
 """From what a caller wrote to a `Query`; whatever is wrong with one becomes that one's error."""
 
 import binascii
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
 from holdout.errors import HoldoutError, InvalidInput
-from holdout.fingerprints.algorithms import parse_code
+from holdout.fingerprints.algorithms import ALGORITHMS, PHASH_256, SHA256, Kind, parse_code
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.verdicts import Query
 
@@ -31,16 +32,17 @@ class _BodyIn(msgspec.Struct, forbid_unknown_fields=True):
     queries: list[msgspec.Raw]
 
 
+class _LenientBodyIn(msgspec.Struct, forbid_unknown_fields=True):
+    queries: list[object]
+
+
 def parse_body(body: bytes, *, max_queries: int, max_pictures: int) -> list[Query | HoldoutError]:
     """The queries of a JSON body `{"queries": [...]}`, each read by itself.
 
     Pictures are fingerprinted here, in a disposable child. Raises `InvalidInput` only for what concerns the
     whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`).
     """
-    try:
-        raws = msgspec.json.decode(body, type=_BodyIn).queries
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("body_malformed", f'Send {{"queries": [...]}} as JSON: {error}.') from error
+    raws = _raw_queries(body)
     if not raws:
         raise InvalidInput("no_queries", "Send at least one query.")
     if len(raws) > max_queries:
@@ -51,11 +53,24 @@ def parse_body(body: bytes, *, max_queries: int, max_pictures: int) -> list[Quer
     return [p if isinstance(p, HoldoutError) else _attempt(_query, p) for p in parsed]
 
 
+def _raw_queries(body: bytes) -> Sequence[object]:
+    """The queries, undecoded where the body is JSON throughout.
+
+    A number or string that JSON does not allow (NaN, a lone surrogate) spoils the whole body for a strict
+    decoder. The lenient one finds the queries around it, so that only its own query fails.
+    """
+    try:
+        return msgspec.json.decode(body, type=_BodyIn).queries
+    except (msgspec.DecodeError, RecursionError) as error:
+        try:
+            return msgspec.convert(json.loads(body), type=_LenientBodyIn).queries
+        except (ValueError, RecursionError):
+            raise InvalidInput("body_malformed", f'Send {{"queries": [...]}} as JSON: {error}.') from error
+
+
 def query_from_keys(*, url: str | None, sha256: str | None) -> Query:
     """A query by URL, by the file's SHA-256 (64 hex digits), or by both. Raises `InvalidInput`."""
-    if url is None and sha256 is None:
-        raise InvalidInput("query_has_no_key", "Give a url, a sha256, codes or a picture.")
-    return Query(url=url, sha256=None if sha256 is None else parse_code("sha256", sha256))
+    return Query(url=url, sha256=None if sha256 is None else parse_code(SHA256.id, sha256))
 
 
 def _attempt(read: Callable[[_In], _Out], given: _In) -> _Out | HoldoutError:
@@ -65,28 +80,32 @@ def _attempt(read: Callable[[_In], _Out], given: _In) -> _Out | HoldoutError:
         return error
 
 
-def _decode(raw: msgspec.Raw) -> _QueryIn:
+def _decode(raw: object) -> _QueryIn:
     try:
-        return msgspec.json.decode(raw, type=_QueryIn)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("query_malformed", f"This query cannot be read: {error}.") from error
+        if isinstance(raw, msgspec.Raw):
+            return msgspec.json.decode(raw, type=_QueryIn)
+        return msgspec.convert(raw, type=_QueryIn)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        # The message may quote a key of the query, and that may be no text that JSON could carry back.
+        readable = str(error).encode("utf-8", "replace").decode()
+        raise InvalidInput("query_malformed", f"This query cannot be read: {readable}.") from error
 
 
 def _query(given: _QueryIn) -> Query:
-    if given.picture is None and given.codes is None:
-        return query_from_keys(url=given.url, sha256=given.sha256)
-    sha256 = None if given.sha256 is None else parse_code("sha256", given.sha256)
+    sha256 = None if given.sha256 is None else parse_code(SHA256.id, given.sha256)
     codes = {algorithm: _codes(algorithm, texts) for algorithm, texts in (given.codes or {}).items()}
     if given.picture is not None:
         taken = fingerprint_picture(_picture(given.picture), orientations=True)
         if sha256 not in (None, taken.sha256):
             raise InvalidInput("sha256_of_another_picture", "The sha256 is not that of the picture sent.")
         sha256 = taken.sha256
-        codes["phash-256/1"] = (*codes.get("phash-256/1", ()), *taken.orientations)
+        codes[PHASH_256.id] = (*codes.get(PHASH_256.id, ()), *taken.orientations)
     return Query(url=given.url, sha256=sha256, codes=codes)
 
 
 def _codes(algorithm: str, texts: str | list[str]) -> tuple[bytes, ...]:
+    if algorithm in ALGORITHMS and ALGORITHMS[algorithm].kind is Kind.EXACT:
+        raise InvalidInput("fingerprint_not_a_code", f"Give {algorithm} as a key of the query, not in codes.")
     given = [texts] if isinstance(texts, str) else texts
     if not 1 <= len(given) <= MAX_CODES:
         raise InvalidInput("fingerprint_malformed", f"Give 1 to {MAX_CODES} codes of one picture.")

@@ -1,7 +1,7 @@
 """One piece of a job: a table of rows in, the same rows with their verdicts out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from lookup.engine import answer
 from lookup.parsing import query_from_keys
 from lookup.tables import RAGGED, Columns
 
+_ROWS_AT_ONCE: Final = 8_192
 _USE_COLUMNS: Final = {use: f"holdout_{use.value}" for use in UsageCategory}
 
 
@@ -26,9 +27,14 @@ class Screened:
     counts: dict[str, int]
 
 
-def screen(table: pa.Table, *, columns: Columns, as_of: AsOf) -> Screened:
-    """Look up every row; the row order stays, and no row is left out."""
-    verdicts = answer(_queries(table, columns), as_of=as_of)
+def screen(
+    table: pa.Table, *, columns: Columns, as_of: AsOf, between: Callable[[], None] = lambda: None
+) -> Screened:
+    """Look up every row; the row order stays, and no row is left out. `between` is called now and then."""
+    verdicts: list[Verdict] = []
+    for start in range(0, table.num_rows, _ROWS_AT_ONCE):
+        verdicts += answer(_queries(table.slice(start, _ROWS_AT_ONCE), columns), as_of=as_of)
+        between()
     kept = _as_text(table.drop_columns([RAGGED])) if RAGGED in table.column_names else table
     for name, values in _verdict_columns(verdicts).items():
         kept = kept.append_column(name, values)
@@ -43,8 +49,8 @@ def _summary(verdict: Verdict) -> str:
 
 def _queries(table: pa.Table, columns: Columns) -> list[Query | HoldoutError]:
     none = [None] * table.num_rows
-    urls = table[columns.url].to_pylist() if columns.url else none
-    digests = table[columns.sha256].to_pylist() if columns.sha256 else none
+    urls = _bytes(table[columns.url]) if columns.url else none
+    digests = _bytes(table[columns.sha256]) if columns.sha256 else none
     ragged = table[RAGGED].to_pylist() if RAGGED in table.column_names else none
     return [
         _RAGGED_ROW if uneven else _query(url, digest)
@@ -55,17 +61,22 @@ def _queries(table: pa.Table, columns: Columns) -> list[Query | HoldoutError]:
 _RAGGED_ROW: Final = InvalidInput("row_malformed", "This row has another number of fields than the header.")
 
 
-def _query(url: str | bytes | None, sha256: str | bytes | None) -> Query | HoldoutError:
+def _bytes(column: pa.ChunkedArray) -> list[bytes | None]:
+    """Cells as bytes: a Parquet string column may hold what is no UTF-8, and only that cell is to fail."""
+    cells: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
+    return cells
+
+
+def _query(url: bytes | None, sha256: bytes | None) -> Query | HoldoutError:
     try:
         return query_from_keys(url=_cell(url), sha256=_cell(sha256))
     except HoldoutError as error:
         return error
 
 
-def _cell(value: str | bytes | None) -> str | None:
+def _cell(value: bytes | None) -> str | None:
     """The text of a cell; an empty cell is none. Bytes that are not UTF-8 become what no parser accepts."""
-    text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-    return text or None
+    return value.decode("utf-8", "surrogateescape") if value else None
 
 
 def _as_text(csv_table: pa.Table) -> pa.Table:

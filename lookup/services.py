@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import Organization
+from holdout.durable import durable_file
 from holdout.errors import Conflict, InvalidInput
 from lookup import storage, tasks
 from lookup.models import JobStep, LookupJob, job_id
@@ -28,9 +29,9 @@ def submit_job(
     `Unavailable` when the disk does not take it; then nothing of the upload stays.
     """
     public_id = job_id()
-    path = storage.upload_path(public_id)
     try:
         digest, size = _store(upload, public_id)
+        path = storage.upload_path(public_id)
         columns = find_columns(path, upload_format, url=url_column, sha256=sha256_column)
         with transaction.atomic():
             job = LookupJob.objects.create(
@@ -43,7 +44,8 @@ def submit_job(
                 sha256_column=columns.sha256,
             )
             JobStep.objects.create(job=job, kind=JobStep.Kind.SPLIT)
-            transaction.on_commit(tasks.work.delay)
+            # A bell that cannot be rung is no error: beat rings again, and the job waits.
+            transaction.on_commit(tasks.work.delay, robust=True)
     except BaseException:
         storage.delete(public_id)
         raise
@@ -52,7 +54,7 @@ def submit_job(
 
 def _store(upload: Iterable[bytes], public_id: str) -> tuple[bytes, int]:
     digest, size = hashlib.sha256(), 0
-    with storage.durable_file(storage.upload_path(public_id)) as file:
+    with durable_file(storage.upload_path(public_id)) as file:
         for part in upload:
             size += len(part)
             if size > settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES:

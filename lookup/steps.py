@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from holdout.errors import HoldoutError
 from lookup.models import JobStep, LookupJob
 
 
@@ -47,41 +48,60 @@ class Taken:
         """
         with transaction.atomic():
             job = LookupJob.objects.select_for_update().get(pk=self.step.job_id)
-            running = job.state in {LookupJob.State.QUEUED, LookupJob.State.RUNNING}
-            if not running or not self._mine().update(done=True, lease_until=None, **values):
+            if not self._mine().update(done=True, lease_until=None, **values):
                 raise LeaseLost
             yield job
+
+    def fail(self, error: HoldoutError) -> None:
+        """End the job with `error`, if this worker still holds the step."""
+        with transaction.atomic():
+            job = LookupJob.objects.select_for_update().get(pk=self.step.job_id)
+            if self._mine().exists():
+                job.state, job.finished_at = LookupJob.State.FAILED, Now()
+                job.error_code, job.error_detail = error.code, error.detail[:500]
+                job.save(update_fields=["state", "finished_at", "error_code", "error_detail"])
 
     def release(self, *, after_seconds: float) -> None:
         """Give the step back, for another try in a while."""
         self._mine().update(lease_until=Now() + timedelta(seconds=after_seconds))
 
     def _mine(self) -> QuerySet[JobStep]:
-        return JobStep.objects.filter(pk=self.step.pk, fence=self.fence, done=False)
+        running = [LookupJob.State.QUEUED, LookupJob.State.RUNNING]
+        return JobStep.objects.filter(pk=self.step.pk, fence=self.fence, done=False, job__state__in=running)
 
 
 _TAKE = """
 UPDATE lookup_jobstep SET fence = fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
 WHERE id = (
     SELECT step.id FROM lookup_jobstep step JOIN lookup_lookupjob job ON job.id = step.job_id
+    LEFT JOIN (
+        SELECT j.organization_id, count(*) AS steps
+        FROM lookup_jobstep s JOIN lookup_lookupjob j ON j.id = s.job_id
+        WHERE NOT s.done AND s.lease_until >= now() GROUP BY j.organization_id
+    ) served ON served.organization_id = job.organization_id
     WHERE NOT step.done AND (step.lease_until IS NULL OR step.lease_until < now())
       AND job.state IN ('queued', 'running')
-    ORDER BY step.id LIMIT 1
+    ORDER BY COALESCE(served.steps, 0), step.id LIMIT 1
     FOR UPDATE OF step SKIP LOCKED
 )
-RETURNING id
+RETURNING id, fence
 """
 
 
 def take() -> Taken | None:
-    """The oldest step that nobody works on, leased to the caller; None when there is none."""
+    """A step that nobody works on, leased to the caller; None when there is none.
+
+    The organisation for which the fewest workers are busy comes first, so that one huge job starves nobody;
+    within it the oldest step.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"lease": settings.HOLDOUT_JOB_LEASE_SECONDS})
         row = cursor.fetchone()
     if row is None:
         return None
-    step = JobStep.objects.select_related("job").get(pk=row[0])
-    return Taken(step, step.fence)
+    step, fence = row
+    # The fence is the one of this very taking: read back later it could already be the next holder's.
+    return Taken(JobStep.objects.select_related("job__organization").get(pk=step), fence)
 
 
 def open_steps() -> int:

@@ -7,6 +7,8 @@ from lookup.models import JobStep
 from lookup.steps import open_steps
 
 _MOST_BELLS = 8
+_BELL_SECONDS = 5
+"""A bell that no worker has heard for this long is dropped; beat has rung again by then."""
 
 
 @shared_task
@@ -23,7 +25,7 @@ def work() -> None:
 def ring() -> None:
     """Ring for every step that waits; beat does it too, in case a bell or a worker was lost."""
     for _ in range(min(open_steps(), _MOST_BELLS)):
-        work.delay()
+        work.apply_async(expires=_BELL_SECONDS)
 
 
 @shared_task

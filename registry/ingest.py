@@ -1,5 +1,6 @@
 """The worker's part of registering a file: take its fingerprints, forget the picture."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from holdout.errors import UnreadablePicture
+from holdout.fingerprints.algorithms import PHASH_256, SHA256
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.resolution import Assurance
 from ledger.models import Log
@@ -40,7 +42,7 @@ def ingest(*, asset_id: str) -> None:
 
 def _fingerprint(asset: Asset, picture: bytes) -> None:
     taken = fingerprint_picture(picture)
-    codes = {"sha256": taken.sha256} | ({} if taken.phash is None else {"phash-256/1": taken.phash})
+    codes = {SHA256.id: taken.sha256} | ({} if taken.phash is None else {PHASH_256.id: taken.phash})
     with transaction.atomic():
         # Another worker may hold the same doorbell: the row decides who writes.
         if not Asset.objects.select_for_update().filter(pk=asset.pk, state=Asset.State.RECEIVED).exists():
@@ -81,6 +83,17 @@ def sweep() -> int:
         .select_related("work")
     )
     for asset in stale:
-        incoming_path(asset.public_id).unlink(missing_ok=True)
         asset.work.delete()
+        incoming_path(asset.public_id).unlink(missing_ok=True)
+    # A process that died between writing the file and committing its row left a file without a row.
+    for path in incoming_path("").glob("*"):
+        if not Asset.objects.filter(public_id=path.name).exists() and _is_stale(path):
+            path.unlink(missing_ok=True)
     return len(stale)
+
+
+def _is_stale(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > STALE_AFTER.total_seconds()
+    except FileNotFoundError:
+        return False

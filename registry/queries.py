@@ -12,6 +12,7 @@ from django.db.models import Max, QuerySet
 
 from accounts.models import Organization
 from holdout.errors import NotFound
+from holdout.ids import is_public_id
 from holdout.resolution import Assurance
 from registry.models import Authorization, Work
 
@@ -56,7 +57,7 @@ GROUP BY p.asset_id
 _LOCATORS = """
 SELECT l.key_check, l.id, l.work_id, COALESCE(MAX(p.level) FILTER (WHERE proof.index <= %(as_of)s), 0)
 FROM registry_locator l
-LEFT JOIN registry_authorization p ON p.locator_id = l.id
+LEFT JOIN registry_authorization p ON p.locator_id = l.id AND p.declarant_id = l.declarant_id
 LEFT JOIN ledger_logentry proof ON proof.record_id = p.public_id
 WHERE l.key_check = ANY(%(checks)s)
 GROUP BY l.id
@@ -119,7 +120,7 @@ def works_of(organization: Organization) -> QuerySet[Work]:
 
 def work_of(organization: Organization, public_id: str) -> Work:
     """One of a tenant's works. Raises `NotFound` (`work_unknown`), also for another tenant's."""
-    work = works_of(organization).filter(public_id=public_id).first()
+    work = works_of(organization).filter(public_id=public_id).first() if is_public_id(public_id) else None
     if work is None:
         raise NotFound("work_unknown", "You have no work with that id.")
     return work
@@ -127,7 +128,8 @@ def work_of(organization: Organization, public_id: str) -> Work:
 
 def work_with_id(public_id: str) -> Work:
     """A work, whosever it is. Raises `NotFound` (`work_unknown`)."""
-    work = Work.objects.select_related("declarant").filter(public_id=public_id).first()
+    works = Work.objects.select_related("declarant").filter(public_id=public_id)
+    work = works.first() if is_public_id(public_id) else None
     if work is None:
         raise NotFound("work_unknown", "No work has that id.")
     return work

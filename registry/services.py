@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
-from holdout.errors import Unavailable, UnreadablePicture
+from holdout.durable import durable_file
+from holdout.errors import NotPermitted, Unavailable, UnreadablePicture
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind, RuleKey, domain_key, host_key, key_check, path_key, url_key
 from ledger.models import Log
@@ -44,14 +44,11 @@ def receive_picture(*, declarant: Declarant, title: str, picture: bytes) -> Asse
     with transaction.atomic():
         work = Work.objects.create(organization=declarant.organization, declarant=declarant, title=title)
         asset = Asset.objects.create(work=work)
-        _store(incoming_path(asset.public_id), picture)
-        transaction.on_commit(lambda: tasks.ingest.delay(asset_id=asset.public_id))
+        with durable_file(incoming_path(asset.public_id)) as file:
+            file.write(picture)
+        # A bell that cannot be rung is no error: the upload is stored, and waiting for it ends in time.
+        transaction.on_commit(lambda: tasks.ingest.delay(asset_id=asset.public_id), robust=True)
     return asset
-
-
-def _store(path: Path, picture: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_bytes(picture)
 
 
 def await_fingerprints(*, asset: Asset) -> Asset:
@@ -94,10 +91,15 @@ def register_locators(
     With `work`: places where that work is found. Raises `InvalidInput` for a target that is no such place
     and `NotPermitted` for one that nobody can claim (`registry.scopes`); then nothing is written.
     """
+    if work is not None and work.declarant_id != declarant.pk:
+        raise NotPermitted(
+            "not_your_subject", "Only the declarant who registered a work can say where it is."
+        )
     keys = [_checked_key(kind, target) for kind, target in targets]
     checks = [key_check(key.text) for key in keys]
     with transaction.atomic():
-        made = Locator.objects.bulk_create(
+        # With ignore_conflicts Django cannot tell which rows are new, so they are read back.
+        Locator.objects.bulk_create(
             [
                 Locator(
                     declarant=declarant,
@@ -112,7 +114,6 @@ def register_locators(
             ignore_conflicts=True,
             batch_size=1_000,
         )
-        del made  # with ignore_conflicts Django cannot tell which rows are new, so they are read back
         rows = Locator.objects.filter(declarant=declarant, work=work, key_check__in=checks)
         by_check = {bytes(row.key_check): row for row in rows}
     return [by_check[check] for check in checks]
@@ -127,7 +128,12 @@ def _checked_key(kind: KeyKind, target: str) -> RuleKey:
 def authorize_locators(
     *, declarant: Declarant, locators: Sequence[Locator], level: Assurance, method: str
 ) -> list[Authorization]:
-    """Record that `declarant` has proven control of `locators` at `level`."""
+    """Record that `declarant` has proven control of `locators` at `level`.
+
+    Raises `NotPermitted` (`not_your_subject`) for a place that another declarant registered.
+    """
+    if any(locator.declarant_id != declarant.pk for locator in locators):
+        raise NotPermitted("not_your_subject", "A proof counts only for what its declarant registered.")
     with transaction.atomic():
         rows = Authorization.objects.bulk_create(
             [

@@ -6,6 +6,7 @@ from typing import Any
 
 from consent.queries import LoggedStatement, StatementInForce, history_of, said_of_works
 from holdout.errors import NotFound
+from holdout.ids import is_public_id
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
 from holdout.vocabulary import Preference
 from ledger import queries as ledger
@@ -76,7 +77,7 @@ def receipt_of(work: Work, record_id: str | None = None) -> dict[str, Any]:
     """
     if record_id is None:
         record_id = next((s.statement.public_id for s in history_of(work) if s.index is not None), "")
-    elif not (
+    elif not is_public_id(record_id) or not (
         work.statements.filter(public_id=record_id).exists()
         or work.assets.filter(public_id=record_id).exists()
     ):

@@ -1,5 +1,6 @@
 """`/v1/jobs`: screen a file of millions of rows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -40,7 +41,7 @@ class JobsView(APIView):
 
     def get(self, request: Request) -> Response:
         jobs = queries.jobs_of(caller(request))[:_PAGE]
-        return Response({"jobs": [_job_json(job) for job in jobs]})
+        return Response({"jobs": _jobs_json(jobs)})
 
 
 class JobView(APIView):
@@ -74,7 +75,16 @@ class JobReceiptView(APIView):
 
 
 def _job_json(job: LookupJob) -> dict[str, Any]:
-    progress = queries.progress_of(job)
+    return _jobs_json([job])[0]
+
+
+def _jobs_json(jobs: Iterable[LookupJob]) -> list[dict[str, Any]]:
+    jobs = list(jobs)
+    progress = queries.progress_of(jobs)
+    return [_one_job_json(job, progress[job.pk]) for job in jobs]
+
+
+def _one_job_json(job: LookupJob, progress: queries.Progress) -> dict[str, Any]:
     return {
         "id": job.public_id,
         "state": job.state,

@@ -162,7 +162,7 @@ CELERY_TASK_ROUTES = {
     "lookup.tasks.*": {"queue": "lookup"},
 }
 CELERY_BEAT_SCHEDULE = {
-    "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0},
+    "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0, "options": {"expires": 5}},
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
 }

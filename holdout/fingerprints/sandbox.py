@@ -75,6 +75,8 @@ class Sandbox:
             raise _unavailable()
         if os.WIFSIGNALED(report.wait_status) and os.WTERMSIG(report.wait_status) in _TIME_SIGNALS:
             raise refusal("picture_took_too_long")
+        if os.WIFSIGNALED(report.wait_status) and os.WTERMSIG(report.wait_status) == signal.SIGKILL:
+            raise _unavailable()  # the kernel was out of memory, which says nothing about the picture
         if report.wait_status != 0:
             raise refusal("picture_crashed_decoder")
         try:

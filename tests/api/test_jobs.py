@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.test import Client
+from kombu.exceptions import OperationalError
 
 from accounts.models import Organization
 from accounts.services import issue_key
@@ -110,6 +111,11 @@ def test_a_finished_job_has_a_receipt_that_opens_its_log_entry(vendor: Client, a
         (b"url,url\n1,2\n", "text/csv", "", "column_twice"),
         (b"url\n1\n", "text/csv", "?url_column=link", "column_missing"),
         (b"url,holdout_status\n1,2\n", "text/csv", "", "column_reserved"),
+        (b"url,a,a\n1,2,3\n", "text/csv", "", "column_twice"),
+        (b"url,\xff\n1,2\n", "text/csv", "", "column_name_unusable"),
+        (b"url,a\x00\n1,2\n", "text/csv", "", "column_name_unusable"),
+        (b"url," + b"n" * 201 + b"\n1,2\n", "text/csv", "", "column_name_unusable"),
+        (parquet(**{"url": [URL], "n" * 201: [1]}), PARQUET, "", "column_name_unusable"),
         (parquet(url=[URL])[:-20], PARQUET, "", "upload_damaged"),
         (b"PAR1 this is no parquet PAR1", PARQUET, "", "upload_damaged"),
         (b"\x00" * 1_000, PARQUET, "", "upload_damaged"),
@@ -169,6 +175,70 @@ def test_ragged_rows_and_bytes_that_are_not_text_fail_alone(vendor: Client) -> N
     work_through()
     errors = [row["holdout_error"] for row in result(vendor, job)]
     assert errors == ["row_malformed", "row_malformed", "url_invalid", None]
+
+
+def test_a_quote_that_swallows_rows_fails_the_job_or_its_row_and_never_hides_them(vendor: Client) -> None:
+    job = submit(vendor, b'url\n"https://x.example/a\nhttps://x.example/b\n').json()
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["error"]["code"] == "upload_damaged"
+    job = submit(vendor, b'url\n"https://x.example/a\nhttps://x.example/b"\nhttps://x.example/c\n').json()
+    work_through()
+    assert [row["holdout_error"] for row in result(vendor, job)] == ["row_malformed", None]
+
+
+def test_a_parquet_cell_that_is_not_text_fails_alone(vendor: Client) -> None:
+    cells = pa.array([b"https://x.example/\xff", b"https://x.example/"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 2, cells.buffers())
+    job = submit(vendor, parquet(url=text), PARQUET).json()
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["counts"] == {"failed": 1, "unknown": 1}
+
+
+def test_a_small_parquet_that_is_gigabytes_inside_fails_the_job(vendor: Client) -> None:
+    out = io.BytesIO()
+    heavy = pa.DictionaryArray.from_arrays(pa.array([0] * 65_536, pa.int32()), ["x" * 40_000])
+    pq.write_table(pa.table({"url": [URL] * 65_536, "caption": heavy}), out, store_schema=False)
+    assert len(out.getvalue()) < 20_000
+    job = submit(vendor, out.getvalue(), PARQUET).json()
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["error"]["code"] == "upload_expands_too_much"
+
+
+def test_an_upload_that_ends_early_is_refused_and_leaves_nothing(vendor: Client, settings: Any) -> None:
+    environ: Any = {"CONTENT_TYPE": "text/csv", "CONTENT_LENGTH": "900", "wsgi.input": io.BytesIO(b"url\n")}
+    response = vendor.generic("POST", "/v1/jobs", **environ)
+    assert (response.status_code, response.json()["code"]) == (422, "body_incomplete")
+    assert not LookupJob.objects.exists()
+    assert not list(settings.HOLDOUT_STORE_DIR.glob("jobs/*"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_is_accepted_while_the_broker_is_away_and_waits(
+    vendor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise OperationalError("broker gone")
+
+    monkeypatch.setattr("lookup.tasks.work.delay", away)
+    accepted = submit(vendor, b"url\nhttps://x.example/\n")
+    assert accepted.status_code == 202
+    work_through()
+    assert vendor.get(accepted["Location"]).json()["state"] == "done"
+
+
+def test_a_list_of_jobs_costs_the_same_for_one_and_for_many(
+    vendor: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        submit(vendor, b"url\nhttps://x.example/\n")
+    with django_assert_max_num_queries(4):
+        assert len(vendor.get("/v1/jobs").json()["jobs"]) == 5
+
+
+@pytest.mark.parametrize("job", ["%00", "job_%00", "x", "job_" + "A" * 26])
+def test_what_is_no_id_is_not_found(vendor: Client, job: str) -> None:
+    assert vendor.get(f"/v1/jobs/{job}").status_code == 404
+    assert vendor.get(f"/badge/{job}.svg").status_code == 404
 
 
 def test_a_csv_without_rows_fails_with_a_code(vendor: Client) -> None:

@@ -3,29 +3,24 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from holdout.errors import InvalidInput
+from holdout.errors import InvalidInput, NotPermitted
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from holdout.verdicts import MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import PRESETS, UsageCategory
 from ledger.queries import head
-from lookup.codes import CodeIndex
 from lookup.engine import answer
 from registry.models import Declarant
+from registry.services import authorize_locators, register_locators
 from tests.factories import OPEN, reserve_place, reserve_places, reserve_work
 
 GEN = UsageCategory.TRAIN_GEN
 CODE = bytes(range(32))
-
-
-@pytest.fixture(autouse=True)
-def fresh_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests roll the log back, which no running registry does, so the index must not outlive one."""
-    monkeypatch.setattr("lookup.matching.PHASH_256", CodeIndex("phash-256/1"))
 
 
 def ask(**keys: object) -> Verdict:
@@ -88,6 +83,30 @@ def test_a_file_registered_later_is_found_by_an_index_that_is_already_loaded(ali
     assert ask(codes={"phash-256/1": (CODE,)}).uses[GEN] is Outcome.UNKNOWN
     reserve_work(alice, {"phash-256/1": CODE})
     assert ask(codes={"phash-256/1": (CODE,)}).uses[GEN] is Outcome.REVIEW
+
+
+def test_a_log_that_was_restored_and_grew_again_is_noticed(alice: Declarant) -> None:
+    with transaction.atomic():
+        reserve_work(alice, {"phash-256/1": bytes(32)})
+        assert ask(codes={"phash-256/1": (bytes(32),)}).uses[GEN] is Outcome.REVIEW
+        transaction.set_rollback(True)
+    reserve_work(alice, {"phash-256/1": CODE})
+    assert ask(codes={"phash-256/1": (CODE,)}).uses[GEN] is Outcome.REVIEW
+    assert ask(codes={"phash-256/1": (bytes(32),)}).uses[GEN] is Outcome.UNKNOWN
+
+
+def test_anothers_proof_does_not_make_my_permission_count(alice: Declarant, bob: Declarant) -> None:
+    statement = reserve_place(alice, "https://a.example/x.jpg", preferences=OPEN, level=Assurance.L0)
+    assert statement.locator is not None
+    with pytest.raises(NotPermitted):
+        authorize_locators(declarant=bob, locators=[statement.locator], level=Assurance.L3, method="operator")
+    assert ask(url="https://a.example/x.jpg").uses[GEN] is Outcome.UNKNOWN
+
+
+def test_nobody_says_where_anothers_work_is(alice: Declarant, bob: Declarant) -> None:
+    work = reserve_work(alice, {"sha256": b"a" * 32}).work
+    with pytest.raises(NotPermitted):
+        register_locators(declarant=bob, targets=[(KeyKind.URL, "https://b.example/")], work=work)
 
 
 def test_an_answer_is_a_function_of_the_log_index(alice: Declarant) -> None:

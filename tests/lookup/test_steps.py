@@ -15,7 +15,7 @@ from lookup import storage
 from lookup.jobs import MAX_ATTEMPTS, MAX_DEATHS, sweep, work_once
 from lookup.models import JobStep, LookupJob, LookupReceipt
 from lookup.services import submit_job
-from lookup.steps import LeaseLost, open_steps, take
+from lookup.steps import LeaseLost, Taken, open_steps, take
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +58,60 @@ def test_a_worker_back_from_the_dead_changes_nothing(job: LookupJob) -> None:
     with pytest.raises(LeaseLost):
         dead.renew()
     assert not JobStep.objects.get().done
+
+
+def test_the_fence_is_that_of_the_taking_even_if_another_takes_at_once(
+    job: LookupJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow worker stops between taking and reading on; meanwhile its lease ends and another takes."""
+    read_on = JobStep.objects.select_related
+    others: list[Taken | None] = []
+
+    def stopped(*relations: str) -> Any:
+        monkeypatch.setattr(JobStep.objects, "select_related", read_on)
+        expire_leases()
+        others.append(take())
+        return read_on(*relations)
+
+    monkeypatch.setattr(JobStep.objects, "select_related", stopped)
+    slow = take()
+    (quick,) = others
+    assert slow is not None
+    assert quick is not None
+    assert (slow.fence, quick.fence) == (1, 2)
+    with pytest.raises(LeaseLost):
+        slow.renew()
+    quick.renew()
+
+
+def test_a_cancelled_job_stops_the_worker_at_its_next_word(job: LookupJob) -> None:
+    taken = take()
+    assert taken is not None
+    LookupJob.objects.update(state=LookupJob.State.CANCELLED, finished_at=Now())
+    with pytest.raises(LeaseLost):
+        taken.renew()
+
+
+def test_a_worker_that_lost_its_step_cannot_fail_the_job(job: LookupJob) -> None:
+    dead = take()
+    expire_leases()
+    assert take() is not None
+    assert dead is not None
+    dead.fail(Unavailable("step_failed", "too late"))
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.QUEUED
+
+
+def test_a_huge_job_starves_nobody(job: LookupJob, vera: Organization) -> None:
+    work_once()
+    first = take()
+    rival = Organization.objects.create(name="Rival", side=Organization.Side.VENDOR)
+    small = submit_job(organization=rival, upload=[b"url\nx\n"], upload_format=LookupJob.Format.CSV)
+    second = take()
+    assert first is not None
+    assert second is not None
+    assert first.step.job == job
+    assert second.step.job == small
 
 
 def test_two_holders_of_a_step_never_write_the_same_file(job: LookupJob) -> None:
@@ -103,7 +157,7 @@ def test_a_step_that_fails_is_tried_again_and_then_fails_the_job(job: LookupJob)
 
 
 def test_a_disk_that_is_full_only_delays(job: LookupJob) -> None:
-    with patch("lookup.storage.os.fsync", side_effect=OSError(28, "No space left on device")):
+    with patch("holdout.durable.os.fsync", side_effect=OSError(28, "No space left on device")):
         work_once()
     assert not list(storage.folder(job.public_id).glob("piece-*"))
     expire_leases()
@@ -139,7 +193,7 @@ def test_a_job_that_was_cancelled_meanwhile_gets_no_result(job: LookupJob) -> No
 
 def test_a_disk_that_is_full_refuses_the_upload_and_leaves_nothing(vera: Organization, settings: Any) -> None:
     with (
-        patch("lookup.storage.os.fsync", side_effect=OSError(28, "No space left on device")),
+        patch("holdout.durable.os.fsync", side_effect=OSError(28, "No space left on device")),
         pytest.raises(Unavailable) as refused,
     ):
         submit_job(organization=vera, upload=[b"url\n"], upload_format=LookupJob.Format.CSV)
@@ -157,6 +211,17 @@ def test_files_are_deleted_when_their_time_is_over(job: LookupJob) -> None:
     assert sweep() == 1
     assert not folder.exists()
     assert sweep() == 0
+
+
+def test_an_upload_goes_before_its_result(job: LookupJob) -> None:
+    while work_once():
+        pass
+    job.refresh_from_db()
+    folder = storage.folder(job.public_id)
+    assert {path.name for path in folder.iterdir()} == {storage.UPLOAD, job.result_name}
+    LookupJob.objects.update(finished_at=Now() - timedelta(days=8))
+    assert sweep() == 0
+    assert {path.name for path in folder.iterdir()} == {job.result_name}
 
 
 def test_the_files_of_a_cancelled_job_go_at_once(job: LookupJob) -> None:

@@ -292,7 +292,7 @@ def test_a_statement_that_came_in_between_is_a_conflict(
     def overtaken(**_: object) -> None:
         raise Conflict("said_meanwhile", "")
 
-    monkeypatch.setattr("web.registration.declare", overtaken)
+    monkeypatch.setattr("consent.registration.declare", overtaken)
     refused = browser.post(f"/works/{work.public_id}/", {"preset": "no-ai"})
     assert refused.status_code == 409
     assert "declared about this work meanwhile" in refused.content.decode()

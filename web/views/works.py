@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Organization
+from consent.registration import Declared, register, say, take_back
 from holdout.errors import HoldoutError, UnreadablePicture
 from registry.models import Work
 from registry.queries import work_of, works_of
 from web.forms import DeclarationForm, RegistrationForm
 from web.pages import creator_page
-from web.registration import Declared, register, say, take_back
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
 from web.works import details_of, receipt_of, with_what_is_said
 
