@@ -89,5 +89,5 @@ def valkey_database(url: str, number: int) -> str:
     """The same server's database `number`, whichever the URL names."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return urlunsplit(parts._replace(query=f"db={number}"))
+        return f"unix://{parts.path}?db={number}"  # urlunsplit would drop the slashes
     return urlunsplit(parts._replace(path=f"/{number}"))
