@@ -3,7 +3,6 @@
 import pytest
 import redis
 from django.core.exceptions import ImproperlyConfigured
-from kombu.utils.url import parse_url
 
 from config.env import broker_from_redis_url, database_from_url, valkey_database
 
@@ -25,7 +24,6 @@ def test_another_database_of_the_same_server(given: str, expected: str) -> None:
 def test_the_broker_is_told_of_the_socket_in_its_own_spelling() -> None:
     url = broker_from_redis_url("unix:///tmp/v.sock?db=2")
     assert url == "redis+socket:///tmp/v.sock?virtual_host=2"
-    assert parse_url(url)["virtual_host"] == "2"
     assert broker_from_redis_url("redis://host/1") == "redis://host/1"
 
 
