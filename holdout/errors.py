@@ -6,11 +6,13 @@ is ever an "allow".
 
     HoldoutError
     |-- InvalidInput          what was sent cannot be read; sending it again will not help
-    |   `-- UnreadablePicture the bytes are not a picture that we decode
+    |   |-- UnreadablePicture the bytes are not a picture that we decode
+    |   `-- FetchRefused      an address on the web that we do not go to
     |-- NotPermitted          the proof that the caller holds does not reach that far
     |-- NotFound
     |-- Conflict              contradicts what already stands
     `-- Unavailable           cannot be answered now; try again later
+        `-- FetchFailed       what stands at an address on the web could not be had whole
 """
 
 from typing import ClassVar
@@ -43,6 +45,10 @@ class UnreadablePicture(InvalidInput):
     """The bytes are not a picture that we decode (format, size, damage)."""
 
 
+class FetchRefused(InvalidInput):
+    """An address on the web, as given or as redirected to, that we do not go to (`holdout/fetch/`)."""
+
+
 class NotPermitted(HoldoutError):
     """The proof that the caller holds does not reach that far."""
 
@@ -66,3 +72,7 @@ class Unavailable(HoldoutError):
 
     http_status = 503
     retry_after_seconds: ClassVar[int] = 5
+
+
+class FetchFailed(Unavailable):
+    """What stands at an address on the web could not be had whole, which says nothing about what it is."""

@@ -1,0 +1,83 @@
+"""A real Chromium on a real server. Debian's: `apt-get install chromium fonts-noto-cjk`.
+
+Where it is missing these tests are skipped with one line, and fail under CI=true.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from accounts.models import User
+from tests.web.conftest import (  # noqa: F401 - the same people and processes as for the pages
+    ann,
+    anns,
+    browser,
+    no_rate_limits_left_over,
+    sequencer,
+    work,
+    worker,
+)
+
+# pytest-django and playwright's event loop share a thread; Django would refuse the database there.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+CHROMIUM = shutil.which("chromium")
+SCREENSHOTS = os.environ.get("HOLDOUT_SCREENSHOTS")
+"""The folder for pictures of every page; `./run screenshots` sets it."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        why = "BROWSER TESTS DO NOT RUN: no Chromium here (Debian: apt-get install chromium fonts-noto-cjk)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    with sync_playwright() as playwright:
+        # No sandbox: Chromium refuses it as root, and it only sees our own pages.
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-sync", "--no-first-run"],
+        )
+        yield running
+        running.close()
+
+
+class Visitor:
+    """Somebody with a window of one width, in light or dark, in one language."""
+
+    def __init__(self, chromium: Browser, url: str, *, width: int, dark: bool, language: str) -> None:
+        self.context: BrowserContext = chromium.new_context(
+            base_url=url,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            locale=language,
+        )
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None
+        )
+        self._url = url
+        self._name = f"{width}-{'dark' if dark else 'light'}-{language}"
+
+    def sign_in(self, user: User) -> None:
+        """Put the session into the browser; the way through the mail has its own tests."""
+        client = Client()
+        client.force_login(user)
+        session = client.cookies["sessionid"].value
+        self.context.add_cookies([{"name": "sessionid", "value": session, "url": self._url}])
+
+    def look(self, path: str, name: str) -> None:
+        """Open a page, and keep a picture of it where pictures are wanted."""
+        self.page.goto(path)
+        if SCREENSHOTS:
+            folder = Path(SCREENSHOTS)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder / f"{name}-{self._name}.png", full_page=True)
