@@ -1,4 +1,4 @@
-"""People, the organisations in which they act, and the keys with which programs act for an organisation."""
+"""People, the organisations in which they act, the keys of programs, and the audit log."""
 
 from typing import ClassVar
 
@@ -28,6 +28,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [
+            # Django lets a superuser do everything; here staff may look, and act through services.
+            models.CheckConstraint(name="user_no_superusers", condition=models.Q(is_superuser=False)),
+        ]
 
     def __str__(self) -> str:
         return f"user {self.pk}"
@@ -91,5 +97,90 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        verbose_name = "API key"
+
     def __str__(self) -> str:
         return self.public_id
+
+
+def audit_event_id() -> str:
+    return new_id("aud")
+
+
+class AuditEvent(models.Model):
+    """That somebody did something which others may have to answer for; for ever, and without personal data.
+
+    A database trigger refuses UPDATE and DELETE. No foreign keys: it outlives the person and the thing.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=audit_event_id, editable=False)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    what = models.CharField(max_length=80, help_text="source:subject:action, such as staff:api_key:revoked.")
+    actor = models.BigIntegerField(null=True, help_text="The user's number; none for programs.")
+    object_id = models.CharField(max_length=60, help_text="What it was done to.")
+    organization = models.CharField(max_length=40, blank=True, help_text="Whose that is.")
+    request_id = models.CharField(max_length=64, blank=True)
+    network = models.CharField(max_length=43, blank=True, help_text="The /24 or /64 it came from.")
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="auditevent_what",
+                condition=models.Q(what__regex="^[a-z_]+:[a-z_]+:[a-z_]+$"),
+            ),
+            models.CheckConstraint(
+                name="auditevent_coarse_network",
+                condition=models.Q(network="") | models.Q(network__regex="(/24|/64)$"),
+            ),
+        ]
+        indexes = [
+            # accounts.admin: what was done to one thing, and by one person
+            models.Index(name="auditevent_object", fields=["object_id"]),
+            models.Index(name="auditevent_actor", fields=["actor"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class IdempotentResponse(models.Model):
+    """What was answered to a request that carried an Idempotency-Key, so that its retry does nothing twice.
+
+    Whoever executes the request holds the row for as long as its lease lasts; taking it raises `fence`, and
+    only the holder of the current fence may record the answer, in the transaction of what was done. Should
+    it die, the next retry takes the row over.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    request_digest = models.BinaryField(max_length=32, help_text="SHA-256 of what stands before the body.")
+    body_digest = models.BinaryField(max_length=32, null=True, help_text="SHA-256 of the body, once read.")
+    state = models.CharField(max_length=7, choices=State, default=State.RUNNING)
+    fence = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(db_default=Now())
+    status = models.SmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=bytes)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="idempotentresponse_once", fields=["organization", "key"]),
+            models.CheckConstraint(
+                name="idempotentresponse_done_has_a_status",
+                condition=models.Q(state="running", status=None) | models.Q(state="done", status__gte=100),
+            ),
+        ]
+        indexes = [
+            # accounts.idempotency.sweep
+            models.Index(name="idempotentresponse_age", fields=["created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"answer {self.pk}"

@@ -1,10 +1,13 @@
-"""Writing: organisations, memberships, keys."""
+"""Writing: organisations, memberships, keys, staff, and the audit log."""
+
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import keys
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.audit import SYSTEM, Actor
+from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
 
 
 def personal_organization(*, user: User) -> Organization:
@@ -20,15 +23,64 @@ def personal_organization(*, user: User) -> Organization:
         return organization
 
 
-def issue_key(*, organization: Organization, name: str) -> tuple[ApiKey, str]:
+def issue_key(*, organization: Organization, name: str, by: Actor = SYSTEM) -> tuple[ApiKey, str]:
     """A new key for `organization`, and its text, which cannot be had again."""
     text = keys.new_key()
-    row = ApiKey.objects.create(
-        organization=organization, name=name, hint=text[: len(keys.PREFIX) + 4], digest=keys.digest(text)
-    )
+    with transaction.atomic():
+        row = ApiKey.objects.create(
+            organization=organization, name=name, hint=text[: len(keys.PREFIX) + 4], digest=keys.digest(text)
+        )
+        record(by=by, subject="api_key", action="issued", object_id=row.public_id, organization=organization)
     return row, text
 
 
-def revoke_key(*, key: ApiKey) -> None:
+def revoke_key(*, key: ApiKey, by: Actor = SYSTEM) -> None:
     """From now on nobody gets in with `key`. Revoking twice changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now())
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now()):
+            record(
+                by=by,
+                subject="api_key",
+                action="revoked",
+                object_id=key.public_id,
+                organization=key.organization,
+            )
+
+
+def make_staff(*, email: str, by: Actor) -> User:
+    """Let the person with that address into the staff area; an account is made where there is none."""
+    email = User.objects.normalize_email(email).lower()
+    with transaction.atomic():
+        user = User.objects.filter(email=email).first() or User.objects.create_user(email)
+        if User.objects.filter(pk=user.pk, is_staff=False).update(is_staff=True):
+            record(by=by, subject="user", action="made_staff", object_id=str(user))
+    user.refresh_from_db()
+    return user
+
+
+def dismiss_staff(*, user: User, by: Actor) -> None:
+    """From the next request on the staff area does not exist for `user`."""
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_staff=True).update(is_staff=False):
+            record(by=by, subject="user", action="dismissed_staff", object_id=str(user))
+
+
+def record(
+    *,
+    by: Actor,
+    subject: str,
+    action: str,
+    object_id: str,
+    organization: Organization | None = None,
+    details: Mapping[str, str | int | bool] | None = None,
+) -> AuditEvent:
+    """Write an audit event, in the transaction of what it is about. `details` hold no personal data."""
+    return AuditEvent.objects.create(
+        what=f"{by.source}:{subject}:{action}",
+        actor=by.user,
+        object_id=object_id,
+        organization=organization.public_id if organization else "",
+        request_id=by.request_id,
+        network=by.network,
+        details=dict(details or {}),
+    )

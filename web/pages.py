@@ -30,6 +30,7 @@ def creator_page(
     @wraps(view)
     def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
         organization = personal_organization(user=cast(User, request.user))
+        request.organization = organization  # type: ignore[attr-defined] # for the log line
         try:
             return view(request, organization, *args, **kwargs)
         except NotFound as error:

@@ -5,7 +5,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from web.views import badges, home, works
+from web.views import badges, home, second_factor, works
 
 _to_code_form = RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)
 
@@ -28,6 +28,13 @@ urlpatterns = [
     path("accounts/email/", account.email, name="account_email"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("accounts/2fa/", second_factor.index, name="mfa_index"),
+    path("accounts/2fa/authenticate/", second_factor.authenticate, name="mfa_authenticate"),
+    path("accounts/2fa/confirm/", second_factor.confirm, name="mfa_reauthenticate"),
+    path("accounts/2fa/app/activate/", second_factor.activate, name="mfa_activate_totp"),
+    path("accounts/2fa/app/deactivate/", second_factor.deactivate, name="mfa_deactivate_totp"),
+    path("accounts/2fa/codes/", second_factor.view_codes, name="mfa_view_recovery_codes"),
+    path("accounts/2fa/codes/new/", second_factor.generate_codes, name="mfa_generate_recovery_codes"),
     # allauth sends people to these two by name; there are no passwords, so both lead to the code.
     path("accounts/login/", _to_code_form, name="account_login"),
     path("accounts/password/reset/", _to_code_form, name="account_reset_password"),

@@ -10,13 +10,14 @@ import pytest
 from django.template import Engine
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 
-WEB = Path(__file__).resolve().parents[2] / "web"
-CATALOGUE = WEB / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = (ROOT / "web", ROOT / "demo")  # the staff area speaks English only (web/staff.py)
+CATALOGUE = ROOT / "web" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 GETTEXT = {"_", "gettext", "gettext_lazy"}
 
 
 def messages_in_python() -> Iterator[str]:
-    for module in WEB.rglob("*.py"):
+    for module in (module for room in ROOMS for module in room.rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in GETTEXT:
                 (message,) = node.args
@@ -25,9 +26,9 @@ def messages_in_python() -> Iterator[str]:
 
 
 def messages_in_templates() -> Iterator[str]:
-    templates = WEB / "templates"
-    for file in templates.rglob("*.*"):
-        template = Engine.get_default().get_template(str(file.relative_to(templates)))
+    folders = [room / "templates" for room in ROOMS]
+    for name in [str(file.relative_to(folder)) for folder in folders for file in folder.rglob("*.*")]:
+        template = Engine.get_default().get_template(name)
         for node in template.nodelist.get_nodes_by_type(TranslateNode):
             assert isinstance(node, TranslateNode)
             yield node.filter_expression.var.literal

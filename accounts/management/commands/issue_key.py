@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from accounts.audit import SHELL
 from accounts.models import Organization
 from accounts.services import issue_key
 
@@ -14,5 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *_args: object, **options: str) -> None:
         organization = Organization.objects.create(name=options["name"], side=Organization.Side.VENDOR)
-        _, text = issue_key(organization=organization, name="issued from the shell")
+        _, text = issue_key(organization=organization, name="issued from the shell", by=SHELL)
         self.stdout.write(text)

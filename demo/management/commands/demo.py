@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from demo import pictures, rules, seed
+from demo import seed
+from demo.progress import bars, register_pictures, reserve_places
 from demo.report import Report
 from demo.story import first_answer, look_at_copies, screen_rows
 from demo.vendor import Vendor
@@ -28,10 +28,10 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         console, report = Console(), Report()
         vendor = Vendor(url=options["url"], key=seed.vendor_key())
-        with _progress(console) as progress:
-            _register_pictures(progress)
+        with bars(console) as progress:
+            register_pictures(progress)
             first_answer(vendor, report)
-            _reserve_places(progress)
+            reserve_places(progress)
             look_at_copies(vendor, report, progress)
             with seed.sabotage() if options["sabotage"] else nullcontext():
                 screen_rows(vendor, report, progress)
@@ -41,18 +41,3 @@ class Command(BaseCommand):
                 console.print(f"not as expected: {line}", style="red", markup=False)
             raise CommandError(f"{len(report.wrong)} answers are not the expected ones.")
         console.print("Every answer is the expected one.", style="green")
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
-
-
-def _register_pictures(progress: Progress) -> None:
-    task = progress.add_task("registering pictures", total=len(pictures.registered()))
-    seed.seed_pictures(advance=lambda n: progress.advance(task, n))
-
-
-def _reserve_places(progress: Progress) -> None:
-    task = progress.add_task("reserving places", total=len(rules.rules()))
-    seed.seed_rules(advance=lambda n: progress.advance(task, n))

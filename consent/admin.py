@@ -1,0 +1,33 @@
+"""The staff area's table of statements. Their declarants supersede them; nothing is withdrawn here."""
+
+from django.contrib import admin
+
+from accounts.desk import Desk, organization_filter
+from consent.models import Statement
+from holdout.vocabulary import UsageCategory
+
+_USES = tuple(use.value for use in UsageCategory)
+
+
+@admin.register(Statement)
+class StatementDesk(Desk):
+    list_display = ("public_id", "declarant", "subject", "says", "created_at")
+    list_select_related = ("declarant", "work", "locator")
+    list_filter = (organization_filter("declarant__organization__public_id"), "vouched")
+    search_fields = ("=public_id", "=declarant__public_id", "=work__public_id", "=locator__public_id")
+    fields = (
+        *("public_id", "declarant", "work", "locator", "supersedes", *_USES),
+        *("terms_url", "vouched", "created_at"),
+    )
+
+    @admin.display
+    def subject(self, statement: Statement) -> str:
+        return str(statement.work or statement.locator)
+
+    @admin.display
+    def says(self, statement: Statement) -> str:
+        """Each answer with its uses; nothing for a withdrawal."""
+        said: dict[str, list[str]] = {}
+        for use in _USES:
+            said.setdefault(getattr(statement, use), []).append(use)
+        return "; ".join(f"{answer}: {', '.join(uses)}" for answer, uses in said.items() if answer)

@@ -1,0 +1,75 @@
+"""What staff can do: each action asks first, goes through a service, and leaves one audit event a row."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.test import Client
+
+from accounts.models import ApiKey, AuditEvent, Organization, User
+from accounts.queries import live_key
+from accounts.services import issue_key
+from lookup.models import LookupJob
+
+pytestmark = pytest.mark.django_db
+
+
+def job_of(vendor: Organization, **fields: Any) -> LookupJob:
+    return LookupJob.objects.create(
+        organization=vendor,
+        upload_format="csv",
+        upload_sha256=bytes(32),
+        upload_bytes=1,
+        url_column="url",
+        **fields,
+    )
+
+
+def act(desk: Client, path: str, action: str, rows: list[models.Model], *, confirm: bool = True) -> str:
+    form: dict[str, Any] = {"action": action, "_selected_action": [row.pk for row in rows]}
+    page = desk.post(path, form | ({"confirmed": "Yes"} if confirm else {}), follow=True)
+    assert page.status_code == 200
+    return page.content.decode()
+
+
+def test_these_are_all_the_actions_that_there_are() -> None:
+    """Add its test here with a new one."""
+    actions = {
+        (model._meta.label, action)
+        for model, table in admin.site._registry.items()
+        for action in table.actions or ()
+    }
+    assert actions == {("accounts.ApiKey", "revoke"), ("lookup.LookupJob", "cancel")}
+
+
+def test_revoking_a_key_asks_first_and_leaves_one_event(desk: Client, sam: User, vera: Organization) -> None:
+    key, text = issue_key(organization=vera, name="crawler")
+    asked = act(desk, "/staff/accounts/apikey/", "revoke", [key], confirm=False)
+    assert "Revoke these keys?" in asked
+    assert live_key(text)
+    assert f"Revoked: {key}" in act(desk, "/staff/accounts/apikey/", "revoke", [key])
+    assert live_key(text) is None
+    act(desk, "/staff/accounts/apikey/", "revoke", [key])
+    (event,) = AuditEvent.objects.filter(what="staff:api_key:revoked")
+    assert (event.actor, event.object_id, event.organization) == (sam.pk, key.public_id, vera.public_id)
+
+
+def test_every_row_of_an_action_has_its_own_event(desk: Client, vera: Organization) -> None:
+    keys: list[models.Model] = [issue_key(organization=vera, name=name)[0] for name in "abc"]
+    act(desk, "/staff/accounts/apikey/", "revoke", keys)
+    assert not ApiKey.objects.filter(revoked_at=None).exists()
+    assert AuditEvent.objects.filter(what="staff:api_key:revoked").count() == 3
+
+
+def test_cancelling_jobs_tells_which_had_ended_and_records_the_others(
+    desk: Client, sam: User, vera: Organization
+) -> None:
+    running, ended = job_of(vera), job_of(vera, state="cancelled")
+    page = act(desk, "/staff/lookup/lookupjob/", "cancel", [running, ended])
+    assert f"Cancelled: {running}" in page
+    assert "The job has ended already." in page
+    running.refresh_from_db()
+    assert running.state == LookupJob.State.CANCELLED
+    (event,) = AuditEvent.objects.filter(what="staff:job:cancelled")
+    assert (event.actor, event.object_id, event.organization) == (sam.pk, running.public_id, vera.public_id)
