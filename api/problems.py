@@ -7,7 +7,7 @@ from django.http import HttpResponse, JsonResponse
 from rest_framework.exceptions import APIException
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from holdout.errors import HoldoutError, Unavailable
+from holdout.errors import HoldoutError
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ def problem(*, status: int, code: str, detail: str) -> HttpResponse:
 
 
 def problem_of(error: HoldoutError) -> HttpResponse:
-    """The problem document of one of our own errors."""
+    """The problem document of one of our own errors, with Retry-After where it knows when."""
     response = problem(status=error.http_status, code=error.code, detail=error.detail)
-    if isinstance(error, Unavailable):
-        response["Retry-After"] = str(error.retry_after_seconds)
+    if retry_after := getattr(error, "retry_after_seconds", None):
+        response["Retry-After"] = str(retry_after)
     return response
 
 

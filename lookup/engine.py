@@ -11,6 +11,7 @@ from holdout.verdicts import AsOf, MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import UsageCategory
 from ledger.queries import head
 from lookup.matching import Match, match
+from lookup.metrics import count_answers
 from registry.models import Work
 from registry.queries import work_assurance
 
@@ -36,10 +37,12 @@ def answer(queries: Sequence[Query | HoldoutError], *, as_of: AsOf | None = None
             for i, matches in enumerate(matched.matches)
         ]
     )
-    return [
+    answered = [
         next(verdicts) if isinstance(query, Query) else Verdict.failed(query, as_of=as_of)
         for query in queries
     ]
+    count_answers(answered)
+    return answered
 
 
 def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice, repeat
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -52,8 +52,6 @@ def find_columns(path: Path, upload_format: str, *, url: str = "", sha256: str =
             "No column is called url or sha256. Name yours with ?url_column=... or ?sha256_column=...",
         )
     for name in (columns.url, columns.sha256):
-        if name and names.count(name) > 1:
-            raise InvalidInput("column_twice", f"The column {name!r} stands twice in the header.")
         if name and name not in text:
             raise InvalidInput("column_not_text", f"The column {name!r} must hold text.")
     if reserved := [name for name in names if name.startswith("holdout_")]:
@@ -66,7 +64,10 @@ def _find(names: Sequence[str], wanted: str, usual: str) -> str:
         raise InvalidInput(
             "column_missing", f"There is no column {wanted!r}; there are {', '.join(names)[:300]}."
         )
-    return wanted or next((name for name in names if name.lower() == usual), "")
+    usually = [name for name in names if name.lower() == usual]
+    if not wanted and len(usually) > 1:
+        raise InvalidInput("column_twice", f"Say which of {', '.join(usually)} is meant: ?{usual}_column=...")
+    return wanted or next(iter(usually), "")
 
 
 def _schema(path: Path, upload_format: str) -> tuple[list[str], set[str]]:
@@ -85,7 +86,7 @@ def _schema(path: Path, upload_format: str) -> tuple[list[str], set[str]]:
             raise InvalidInput(
                 "column_name_unusable", f"A column name must be UTF-8 text of at most {MAX_NAME} characters."
             )
-        if upload_format == "csv" and names.count(name) > 1:
+        if names.count(name) > 1:
             raise InvalidInput("column_twice", f"The column {name!r} stands twice in the header.")
     return names, text
 
@@ -184,10 +185,20 @@ def _encode(text: str) -> bytes:
 
 
 def _csv_rows(file: TextIO) -> Iterator[list[str]]:
-    """Rows without the empty ones. Raises `InvalidInput` (`csv_line_too_long`, `upload_damaged`)."""
+    """Rows; blank lines are rows too, except before the first and after the last.
+
+    Raises `InvalidInput` (`csv_line_too_long`, `upload_damaged`).
+    """
     csv.field_size_limit(MAX_LINE_CHARACTERS)
     try:
-        yield from filter(None, csv.reader(_lines(file), strict=True))
+        blank = 0
+        for row in dropwhile(lambda row: not row, csv.reader(_lines(file), strict=True)):
+            if not row:
+                blank += 1
+                continue
+            yield from repeat([], blank)
+            blank = 0
+            yield row
     except csv.Error as error:
         raise InvalidInput("upload_damaged", f"The CSV cannot be read: {error}.") from error
 

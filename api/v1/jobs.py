@@ -1,16 +1,18 @@
 """`/v1/jobs`: screen a file of millions of rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpResponse, JsonResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, stream_body
+from api.idempotency import once
+from api.throttling import MeteredView, QuotaName
+from api.v1 import operations
 from lookup import queries
 from lookup.models import LookupJob
 from lookup.services import cancel_job, submit_job
@@ -23,40 +25,57 @@ _FORMATS = {
 _PAGE = 100
 
 
-class JobsView(APIView):
+class JobsView(MeteredView):
     """Submit a job (the file is the body), or list one's own."""
 
-    def post(self, request: Request) -> Response:
+    quotas = {"POST": QuotaName.JOBS, "GET": QuotaName.CALLS}
+
+    @operations.submit_job
+    def post(self, request: Request) -> HttpResponse:
         upload_format = _FORMATS.get(media_type(request))
         if upload_format is None:
             raise UnsupportedMediaType("upload_format_unknown", f"Send one of {', '.join(_FORMATS)}.")
-        job = submit_job(
-            organization=caller(request),
-            upload=stream_body(request, max_bytes=settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES),
-            upload_format=upload_format,
-            url_column=request.GET.get("url_column", ""),
-            sha256_column=request.GET.get("sha256_column", ""),
-        )
-        return Response(_job_json(job), status=202, headers={"Location": f"/v1/jobs/{job.public_id}"})
 
+        def submit(upload: Iterator[bytes]) -> HttpResponse:
+            job = submit_job(
+                organization=caller(request),
+                upload=upload,
+                upload_format=upload_format,
+                url_column=request.GET.get("url_column", ""),
+                sha256_column=request.GET.get("sha256_column", ""),
+            )
+            location = f"/v1/jobs/{job.public_id}"
+            return JsonResponse(_job_json(job), status=202, headers={"Location": location})
+
+        upload = stream_body(request, max_bytes=settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES)
+        return once(request, upload, submit)
+
+    @operations.list_jobs
     def get(self, request: Request) -> Response:
         jobs = queries.jobs_of(caller(request))[:_PAGE]
         return Response({"jobs": _jobs_json(jobs)})
 
 
-class JobView(APIView):
+class JobView(MeteredView):
     """One job: how far it is; DELETE cancels it."""
 
+    quotas = {"GET": QuotaName.CALLS, "DELETE": QuotaName.CALLS}
+
+    @operations.job
     def get(self, request: Request, job_id: str) -> Response:
         return Response(_job_json(queries.job_of(caller(request), job_id)))
 
+    @operations.cancel_job
     def delete(self, request: Request, job_id: str) -> Response:
         return Response(_job_json(cancel_job(job=queries.job_of(caller(request), job_id))))
 
 
-class JobResultView(APIView):
+class JobResultView(MeteredView):
     """The input's rows and columns in their order, with the answer's columns, as Parquet."""
 
+    quotas = {"GET": QuotaName.CALLS}
+
+    @operations.job_result
     def get(self, request: Request, job_id: str) -> FileResponse:
         job = queries.job_of(caller(request), job_id)
         return FileResponse(
@@ -67,9 +86,12 @@ class JobResultView(APIView):
         )
 
 
-class JobReceiptView(APIView):
+class JobReceiptView(MeteredView):
     """Proof of what was asked and answered."""
 
+    quotas = {"GET": QuotaName.CALLS}
+
+    @operations.job_receipt
     def get(self, request: Request, job_id: str) -> HttpResponse:
         return Response(queries.receipt_of(queries.job_of(caller(request), job_id)))
 

@@ -3,20 +3,23 @@
 import msgspec
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
+from api.throttling import MeteredView, QuotaName
+from api.v1 import operations
 from api.v1.verdicts import as_of_json, verdict_json
 from ledger.queries import head
 from lookup.engine import answer
 from lookup.parsing import query_from_keys
 
 
-class StatusView(APIView):
+class StatusView(MeteredView):
     """By `?url=` or `?sha256=` or both. Public, cookieless, open to every origin."""
 
     authentication_classes = ()
     permission_classes = ()
+    quotas = {"GET": QuotaName.STATUS}
 
+    @operations.status
     def get(self, request: Request) -> HttpResponse:
         query = query_from_keys(url=request.GET.get("url"), sha256=request.GET.get("sha256"))
         as_of = head()

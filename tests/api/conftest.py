@@ -4,9 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
+from redis import Redis
 
 Post = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def nothing_spent_yet() -> None:
+    """All tests come from one address: what one spent, the next must not lack."""
+    with Redis.from_url(settings.REDIS_URL) as valkey:
+        if spent := valkey.keys("holdout:quota:*"):
+            valkey.delete(*spent)
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ def test_a_finished_job_has_a_receipt_that_opens_its_log_entry(vendor: Client, a
         (b"url\n1\n", "text/csv", "?url_column=link", "column_missing"),
         (b"url,holdout_status\n1,2\n", "text/csv", "", "column_reserved"),
         (b"url,a,a\n1,2,3\n", "text/csv", "", "column_twice"),
+        (parquet(url=[URL], URL=[URL]), PARQUET, "", "column_twice"),
         (b"url,\xff\n1,2\n", "text/csv", "", "column_name_unusable"),
         (b"url,a\x00\n1,2\n", "text/csv", "", "column_name_unusable"),
         (b"url," + b"n" * 201 + b"\n1,2\n", "text/csv", "", "column_name_unusable"),

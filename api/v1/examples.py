@@ -1,0 +1,109 @@
+"""What the documentation shows being asked and answered. A test asks it, in a registry where the place
+https://artist.example/ says "No AI" (proven by domain), and compares.
+"""
+
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample
+
+_NO_AI: Final = {
+    "train_gen": "deny",
+    "train_other": "deny",
+    "ai_input": "deny",
+    "tdm": "deny",
+    "search": "unknown",
+}
+_NOTHING_SAID: Final = dict.fromkeys(_NO_AI, "unknown")
+_AS_OF: Final = {"log_index": 41, "time": "2026-11-22T09:30:00.123000+00:00"}
+_RESERVED: Final = {
+    "status": "checked",
+    "uses": _NO_AI,
+    "access": "unknown",
+    "disputed": False,
+    "reasons": [
+        {
+            "source": "stm_5m2k7q3vz6n4c2x7hw3a5ybd4e",
+            "method": "domain",
+            "assurance": "L3",
+            "uses": {use: value for use, value in _NO_AI.items() if value == "deny"},
+        }
+    ],
+}
+_FREE: Final = {
+    "status": "checked",
+    "uses": _NOTHING_SAID,
+    "access": "unknown",
+    "disputed": False,
+    "reasons": [],
+}
+_BATCH: Final = {
+    "queries": [
+        {"url": "https://artist.example/harbour.jpg"},
+        {"sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+        {"url": "https://nobody.example/", "codes": {"phash-256/1": "00ff" * 16}},
+        {"url": "harbour.jpg"},
+    ]
+}
+_BATCH_ANSWER: Final = {
+    "as_of": _AS_OF,
+    "results": [
+        _RESERVED,
+        _FREE,
+        _FREE,
+        {
+            "status": "failed",
+            "error": {"code": "url_invalid", "detail": "This is no complete web address (https://…)."},
+        },
+    ],
+}
+JOB_ID: Final = "job_5m2k7q3vz6n4c2x7hw3a5ybd4e"
+_JOB: Final = {
+    "id": JOB_ID,
+    "state": "queued",
+    "rows": None,
+    "rows_done": 0,
+    "counts": {},
+    "columns": {"url": "url", "sha256": ""},
+    "created_at": "2026-11-22T09:30:00.123000+00:00",
+    "finished_at": None,
+    "result_sha256": None,
+    "error": None,
+}
+_DONE: Final = _JOB | {
+    "state": "done",
+    "rows": 2,
+    "rows_done": 2,
+    "counts": {"deny": 1, "unknown": 1},
+    "finished_at": "2026-11-22T09:30:02.456000+00:00",
+    "result_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+}
+_RECEIPT: Final = {
+    "version": 1,
+    "log": "lookups",
+    "entry": {"index": 7, "type": "lookup-job", "time_ms": 1795339800123, "leaf_hash": "5c" * 32},
+    "record": {"receipt": "lrc_5m2k7q3vz6n4c2x7hw3a5ybd4e", "counts": {"deny": 1, "unknown": 1}},
+    "salt": "a7" * 32,
+}
+
+
+def asked(name: str, value: Any, media_type: str = "application/json") -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True, media_type=media_type)
+
+
+def _answered(name: str, value: Any) -> list[OpenApiExample]:
+    return [OpenApiExample(name, value=value, response_only=True)]
+
+
+LOOKUP_ASKED: Final = [asked("four pictures", _BATCH)]
+LOOKUP_ANSWERED: Final = _answered("four pictures", _BATCH_ANSWER)
+STATUS_ANSWERED: Final = _answered("a picture that says No AI", {"as_of": _AS_OF, **_RESERVED})
+JOB_ASKED: Final = [
+    asked("two rows", "url\nhttps://artist.example/harbour.jpg\nhttps://nobody.example/\n", "text/csv")
+]
+JOB_ACCEPTED: Final = _answered("two rows", _JOB)
+JOBS_LISTED: Final = _answered("one job", {"jobs": [_DONE]})
+JOB_DONE: Final = _answered("two rows, screened", _DONE)
+JOB_CANCELLED: Final = _answered(
+    "cancelled", _JOB | {"state": "cancelled", "finished_at": "2026-11-22T09:30:01.000000+00:00"}
+)
+JOB_RECEIPT: Final = _answered("a job's receipt", _RECEIPT)

@@ -1,0 +1,146 @@
+"""The operations of /v1 for the OpenAPI document, one decorator each."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    extend_schema,
+)
+
+from api.v1 import examples
+from api.v1.schemas import Schema, ref
+
+_REFUSALS: Final = {
+    401: "The key is missing, unknown or revoked.",
+    404: "There is no such job, or it is another organisation's.",
+    406: "No answer is written in what Accept asks for.",
+    409: "It contradicts what stands.",
+    411: "Send a Content-Length.",
+    413: "The body is larger than the call takes.",
+    415: "The body is of a kind that the call does not read.",
+    422: "What was sent cannot be read.",
+    429: "The quota is spent; wait for Retry-After.",
+    503: "It cannot be answered now; wait for Retry-After. Nothing was done.",
+}
+_Location = Literal["query", "path", "header"]
+_BINARY: Final = {"type": "string", "format": "binary"}
+_PARQUET: Final = "application/vnd.apache.parquet"
+
+
+def _responses(
+    status: int | tuple[int, str],
+    schema: Schema,
+    shown: Sequence[OpenApiExample],
+    description: str,
+    *refusals: int,
+) -> dict[Any, Any]:
+    problems = {
+        (refused, "application/problem+json"): OpenApiResponse(ref("Problem"), _REFUSALS[refused])
+        for refused in (*refusals, 406, 429, 503)
+    }
+    return {status: OpenApiResponse(schema, description, examples=list(shown)), **problems}
+
+
+def _parameter(
+    name: str, description: str, *, location: _Location = "query", **more: Any
+) -> OpenApiParameter:
+    schema = {"type": "string", **more.pop("schema", {})}
+    return OpenApiParameter(name, schema, location, description=description, **more)
+
+
+_JOB_ID: Final = _parameter(
+    "job_id",
+    "The job's id.",
+    location="path",
+    schema={"pattern": "^job_[a-z2-7]{26}$"},
+    examples=[OpenApiExample("a job", value=examples.JOB_ID)],
+)
+
+look_up = extend_schema(
+    operation_id="look_up",
+    summary="Screen up to 10,000 pictures now",
+    description="By URL, file digest, perceptual code, bytes (at most 16 pictures), or any mix of them.",
+    request={"application/json": OpenApiRequest(ref("LookupRequest"), examples=examples.LOOKUP_ASKED)},
+    responses=_responses(
+        200, ref("LookupAnswer"), examples.LOOKUP_ANSWERED, "One result a query.", 401, 411, 413, 415, 422
+    ),
+)
+status = extend_schema(
+    operation_id="status",
+    summary="The consent status of one picture, for anybody",
+    description="By `url` or `sha256` or both. Public, cookieless, open to every origin.",
+    auth=[],
+    parameters=[
+        _parameter(
+            "url",
+            "Where it stands.",
+            examples=[
+                OpenApiExample("a picture that says No AI", value="https://artist.example/harbour.jpg")
+            ],
+        ),
+        _parameter("sha256", "Of the file, 64 hex digits.", schema={"pattern": "^[0-9a-fA-F]{64}$"}),
+    ],
+    responses=_responses(200, ref("StatusAnswer"), examples.STATUS_ANSWERED, "What was found.", 422),
+)
+submit_job = extend_schema(
+    operation_id="submit_job",
+    summary="Screen a file of up to millions of rows",
+    description="The file is the body, CSV or Parquet. Poll the job; then fetch its result and receipt.",
+    parameters=[
+        _parameter(
+            "url_column", "The column that holds URLs, if it is not `url`.", schema={"maxLength": 200}
+        ),
+        _parameter(
+            "sha256_column",
+            "The column that holds digests, if it is not `sha256`.",
+            schema={"maxLength": 200},
+        ),
+        _parameter(
+            "Idempotency-Key",
+            "Of your choice, kept for 24 hours: the same request under the same key is answered again, "
+            "not executed again.",
+            location="header",
+            schema={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        ),
+    ],
+    request={
+        "text/csv": OpenApiRequest(_BINARY, examples=examples.JOB_ASKED),
+        _PARQUET: OpenApiRequest(_BINARY),
+    },
+    responses=_responses(
+        202, ref("Job"), examples.JOB_ACCEPTED, "Accepted; Location names it.", 401, 409, 411, 413, 415, 422
+    ),
+)
+list_jobs = extend_schema(
+    operation_id="list_jobs",
+    summary="Your last 100 jobs, newest first",
+    responses=_responses(200, ref("JobList"), examples.JOBS_LISTED, "Your jobs.", 401),
+)
+job = extend_schema(
+    operation_id="job",
+    summary="How far a job is",
+    parameters=[_JOB_ID],
+    responses=_responses(200, ref("Job"), examples.JOB_DONE, "The job.", 401, 404),
+)
+cancel_job = extend_schema(
+    operation_id="cancel_job",
+    summary="Stop a job that has not ended",
+    parameters=[_JOB_ID],
+    responses=_responses(200, ref("Job"), examples.JOB_CANCELLED, "The job, cancelled.", 401, 404, 409),
+)
+job_result = extend_schema(
+    operation_id="job_result",
+    summary="The rows and columns of the upload with the answer's columns",
+    parameters=[_JOB_ID],
+    responses=_responses((200, _PARQUET), _BINARY, (), "A Parquet file.", 401, 404, 409),
+)
+job_receipt = extend_schema(
+    operation_id="job_receipt",
+    summary="Proof of what was asked and answered",
+    parameters=[_JOB_ID],
+    responses=_responses(200, ref("Receipt"), examples.JOB_RECEIPT, "The receipt.", 401, 404, 409),
+)

@@ -1,0 +1,161 @@
+"""What /v1 reads and answers, as JSON Schema: bodies here are read by msgspec and written by hand, for speed,
+so nothing can be derived from serializers. Tests compare what is said here with what is answered.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from holdout.fingerprints.algorithms import ALGORITHMS
+from holdout.verdicts import Access, MatchMethod, Outcome, Status
+from holdout.vocabulary import UsageCategory
+from lookup.models import LookupJob
+from lookup.parsing import MAX_CODES
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: Mapping[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    required = [name for name in properties if name not in optional]
+    closed = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return closed | ({"required": required} if required else {}) | more
+
+
+def _text(description: str = "", **more: Any) -> Schema:
+    return {"type": "string"} | ({"description": description} if description else {}) | more
+
+
+def _nullable(schema: Schema) -> Schema:
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
+_HEX_256: Final = "^[0-9a-fA-F]{64}$"
+_TIME: Final = _text(format="date-time")
+_COUNTS: Final = {
+    "type": "object",
+    "additionalProperties": {"type": "integer", "minimum": 0},
+    "description": "Rows by their most restrictive outcome, or `failed`.",
+}
+_ERROR: Final = _object({"code": _text("Stable."), "detail": _text("For a person.")})
+
+_QUERY: Final = _object(
+    {
+        "url": _text("Where the picture stands: http or https.", maxLength=8192),
+        "sha256": _text("Of the file, in hex.", pattern=_HEX_256),
+        "codes": {
+            "type": "object",
+            "description": "Perceptual codes in hex, by algorithm.",
+            "properties": {
+                name: {
+                    "oneOf": [
+                        _text(),
+                        {"type": "array", "items": _text(), "maxItems": MAX_CODES, "minItems": 1},
+                    ]
+                }
+                for name in ALGORITHMS
+                if name != "sha256"
+            },
+        },
+        "picture": _text("The file itself, base64.", contentEncoding="base64"),
+    },
+    optional=("url", "sha256", "codes", "picture"),
+    description="One picture, by any mix of keys; at least one.",
+)
+_CHECKED: Final = _object(
+    {
+        "status": {"const": Status.CHECKED.value},
+        "uses": ref("Uses"),
+        "access": {
+            "enum": [a.value for a in Access],
+            "description": "What robots.txt says to your crawler; apart from use, and either can block.",
+        },
+        "disputed": {"type": "boolean"},
+        "reasons": {"type": "array", "items": ref("Reason")},
+    }
+)
+_FAILED: Final = _object(
+    {"status": {"const": Status.FAILED.value}, "error": ref("Error")},
+    description="This query could not be answered. It is neither unknown nor allow.",
+)
+_JOB: Final = _object(
+    {
+        "id": _text(pattern="^job_[a-z2-7]{26}$"),
+        "state": {"enum": LookupJob.State.values},
+        "rows": _nullable({"type": "integer", "description": "Known once the upload has been cut."}),
+        "rows_done": {"type": "integer", "minimum": 0},
+        "counts": _COUNTS,
+        "columns": _object({"url": _text("Empty: none is read."), "sha256": _text("Empty: none is read.")}),
+        "created_at": _TIME,
+        "finished_at": _nullable(_TIME),
+        "result_sha256": _nullable(_text(pattern="^[0-9a-f]{64}$")),
+        "error": _nullable(ref("Error")),
+    }
+)
+_RECEIPT: Final = _object(
+    {
+        "version": {"const": 1},
+        "log": _text(),
+        "entry": _object(
+            {
+                "index": {"type": "integer", "minimum": 0},
+                "type": _text(),
+                "time_ms": {"type": "integer"},
+                "leaf_hash": _text(pattern="^[0-9a-f]{64}$"),
+            }
+        ),
+        "record": {"type": "object", "description": "What was asked and answered, by digests."},
+        "salt": _text("Opens the commitment in the log."),
+    },
+    description="`holdout.receipts.verify_opening` checks it offline.",
+)
+
+SCHEMAS: Final[Mapping[str, Schema]] = {
+    "Uses": _object(
+        {use.value: {"enum": [o.value for o in Outcome]} for use in UsageCategory},
+        description="The answer for each use. `unknown` means that nobody said anything: no permission.",
+    ),
+    "Reason": _object(
+        {
+            "source": _text("The statement's public id."),
+            "method": {"enum": [m.value for m in MatchMethod], "description": "How it was found."},
+            "assurance": _nullable(_text("How well its declarant is proven.", pattern="^L[0-5]$")),
+            "uses": {"type": "object", "additionalProperties": {"enum": [o.value for o in Outcome]}},
+        }
+    ),
+    "Error": _ERROR,
+    "AsOf": _object(
+        {
+            "log_index": {"type": "integer", "minimum": -1, "description": "-1: the log is empty."},
+            "time": _TIME,
+        },
+        description="The moment of the declarations log that the answer speaks of.",
+    ),
+    "Query": _QUERY,
+    "LookupRequest": _object({"queries": {"type": "array", "items": ref("Query"), "minItems": 1}}),
+    "Checked": _CHECKED,
+    "Failed": _FAILED,
+    "LookupAnswer": _object(
+        {
+            "as_of": ref("AsOf"),
+            "results": {"type": "array", "items": {"oneOf": [ref("Checked"), ref("Failed")]}},
+        },
+        description="One result for each query, in the same order.",
+    ),
+    "StatusAnswer": _object({"as_of": ref("AsOf"), **_CHECKED["properties"]}),
+    "Job": _JOB,
+    "JobList": _object({"jobs": {"type": "array", "items": ref("Job"), "maxItems": 100}}),
+    "Receipt": _RECEIPT,
+    "Problem": _object(
+        {
+            "type": _text("`urn:holdout:problem:` and the code."),
+            "title": _text(),
+            "status": {"type": "integer"},
+            "code": _text("Stable; decide by this."),
+            "detail": _text("For a person: what to do."),
+        },
+        description="RFC 9457.",
+    ),
+}

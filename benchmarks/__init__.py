@@ -1,0 +1,1 @@
+"""What Holdout costs, measured: `./run bench NAME` runs `benchmarks/NAME.py`."""

@@ -1,0 +1,155 @@
+"""The OpenAPI document: it is what the code says, it is true, and its page needs nobody else."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import yaml
+from django.conf import LazySettings
+from django.contrib.staticfiles import finders
+from django.test import Client
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from api import openapi
+from holdout.urls import KeyKind
+from ledger.services import sequence_pending
+from lookup.jobs import work_once
+from lookup.models import LookupJob
+from registry.models import Declarant
+from tests.factories import reserve_place
+
+COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.document())
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+# What every registry makes anew: compared by its kind.
+OWN = {"source", "id", "time", "time_ms", "log_index", "index", "created_at", "finished_at", "detail"}
+OWN |= {"result_sha256", "leaf_hash", "salt", "receipt"}
+
+
+def test_the_committed_document_is_what_the_code_says() -> None:
+    """After a change: manage.py spectacular --file docs/openapi.yaml"""
+    assert COMMITTED.read_bytes() == openapi.document()
+
+
+def test_the_served_document_is_the_committed_one(anybody: Client) -> None:
+    served = anybody.get("/docs/openapi.yaml")
+    assert (served.content, served["Content-Type"]) == (COMMITTED.read_bytes(), "application/yaml")
+
+
+def test_every_operation_says_who_may_call_it_and_how_it_refuses() -> None:
+    for name, (_, _, operation) in OPERATIONS.items():
+        assert operation.get("security") == ([{"key": []}] if name != "status" else None), name
+        assert {"429", "503"} <= set(operation["responses"]), name
+
+
+def described(schema: Any) -> Draft202012Validator:
+    return Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def shown(content: dict[str, Any]) -> list[Any]:
+    return [example["value"] for media in content.values() for example in media.get("examples", {}).values()]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_example_is_as_its_schema_says(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    said = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for media in (media for part in said for media in part.get("content", {}).values()):
+        for example in media.get("examples", {}).values():
+            described(media["schema"]).validate(example["value"])
+
+
+def assert_alike(answered: Any, example: Any, place: str = "") -> None:
+    """The same keys, lengths and values; of what a registry makes anew, the same kind."""
+    assert type(answered) is type(example), place
+    if isinstance(example, dict):
+        assert set(example) <= set(answered) if place == "record" else answered.keys() == example.keys(), (
+            place
+        )
+        for key, value in example.items():
+            assert_alike(answered[key], value, key)
+    elif isinstance(example, list):
+        assert len(answered) == len(example), place
+        for one, other in zip(answered, example, strict=True):
+            assert_alike(one, other, place)
+    elif place in OWN and isinstance(example, str) and "_" in example[:4]:
+        assert re.fullmatch(r"[a-z]{3}_[a-z2-7]{26}", answered), place
+    elif place not in OWN:
+        assert answered == example, place
+
+
+@pytest.fixture
+def registry(alice: Declarant) -> None:
+    """The registry in which the examples were asked."""
+    reserve_place(alice, "artist.example", kind=KeyKind.DOMAIN)
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The first request example, as the test client takes it."""
+    for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
+        for value in shown({media_type: media}):
+            data = value if isinstance(value, str) else json.dumps(value)
+            return {"data": data, "content_type": media_type}
+    return {}
+
+
+def query_of(operation: dict[str, Any]) -> dict[str, Any]:
+    parameters = operation.get("parameters", [])
+    return {
+        p["name"]: next(iter(p["examples"].values()))["value"]
+        for p in parameters
+        if p["in"] == "query" and p.get("examples")
+    }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.usefixtures("registry")
+def test_what_the_examples_ask_is_answered_as_they_say(name: str, vendor: Client) -> None:
+    method, path, operation = OPERATIONS[name]
+    if "jobs" in path and name != "submit_job":
+        job = vendor.post("/v1/jobs", **body_of(OPERATIONS["submit_job"][2])).json()
+        path = path.replace("{job_id}", job["id"])
+        while name != "cancel_job" and work_once():
+            pass
+        sequence_pending()
+    query = urlencode(query_of(operation))
+    answered: Any = vendor.generic(method.upper(), path, QUERY_STRING=query, **body_of(operation))
+    answered.close()
+    (status, said) = next(iter(operation["responses"].items()))
+    assert str(answered.status_code) == status
+    assert answered["Content-Type"] in said["content"]
+    for example in shown(said["content"]):
+        assert_alike(answered.json(), example)
+    if "application/json" in said["content"]:
+        described(said["content"]["application/json"]["schema"]).validate(answered.json())
+
+
+def test_every_state_of_a_job_is_described() -> None:
+    assert set(DOCUMENT["components"]["schemas"]["Job"]["properties"]["state"]["enum"]) == set(
+        LookupJob.State.values
+    )
+
+
+def test_the_page_takes_scripts_and_styles_from_here_alone(anybody: Client, settings: LazySettings) -> None:
+    page = anybody.get("/docs/api")
+    text = page.content.decode()
+    policy = dict(part.strip().partition(" ")[::2] for part in page["Content-Security-Policy"].split(";"))
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == "'self' data:"
+    assert not re.search(r"<style|<script>|\son\w+=|style=", text)
+    linked = re.findall(r'(?:src|href)="([^"]+)"', text)
+    files = [link.removeprefix("/static/") for link in linked if link.startswith("/static/")]
+    assert len(files) == 4
+    assert all(finders.find(file) for file in files)
+    assert set(linked) - {f"/static/{file}" for file in files} == {"/docs/openapi.yaml"}
+
+
+def test_another_page_may_not_use_data_pictures(anybody: Client) -> None:
+    assert "data:" not in anybody.get("/docs/openapi.yaml")["Content-Security-Policy"]

@@ -1,0 +1,103 @@
+"""Whatever a program sends, it is answered as the OpenAPI document says, and never with a 5xx.
+
+Schemathesis makes requests from the document, right and wrong ones. Its pytest plugin is not needed.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.conf import LazySettings
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from config.wsgi import application
+from registry.models import Declarant
+from tests.factories import reserve_place
+
+pytestmark = pytest.mark.django_db
+DOCUMENT = schemathesis.openapi.from_wsgi("/docs/openapi.yaml", application)
+OPERATIONS = {
+    found.ok().definition.raw["operationId"]: found.ok()  # type: ignore[union-attr]
+    for found in DOCUMENT.get_all_operations()
+}
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+# What would tell whose picture it is; see `api.v1.verdicts`.
+NEVER_SAID = re.compile(r'"(url|title|declarant|owner|name|thumbnail|fingerprint|phash[^"]*|distance)":')
+
+
+@pytest.fixture(autouse=True)
+def open_doors(settings: LazySettings) -> None:
+    settings.HOLDOUT_QUOTAS = dict.fromkeys(settings.HOLDOUT_QUOTAS, (60_000_000, 1_000_000))
+
+
+@pytest.fixture
+def job_id(vendor: Client, alice: Declarant) -> str:
+    """A job of the vendor's, in a registry that has something to say."""
+    reserve_place(alice, "https://alice.example/x.jpg")
+    submitted = vendor.post("/v1/jobs", b"url\nhttps://alice.example/x.jpg\n", content_type="text/csv")
+    return str(submitted.json()["id"])
+
+
+@pytest.fixture
+def server(job_id: str) -> Iterator[None]:
+    """A server looks after its connections between requests; the test's transaction must outlive them."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)  # Django's client, above, connects it again after each call
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+def send_and_check(name: str, key: str, job_id: str, *, examples: int) -> None:
+    operation = OPERATIONS[name]
+    cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.explicit],
+        database=None,
+    )
+    @given(case=cases, own=st.booleans())
+    def sent(case: Any, own: bool) -> None:
+        if own and "job_id" in (case.path_parameters or {}):
+            case.path_parameters["job_id"] = job_id
+        answered = case.call(headers={"Authorization": f"Bearer {key}"})
+        case.validate_response(answered, checks=CHECKS)
+        if name in {"look_up", "status"} and answered.status_code == 200:
+            assert not NEVER_SAID.search(answered.text)
+
+    sent()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_is_sent_is_answered_as_the_document_says(name: str, vera_key: str, job_id: str) -> None:
+    send_and_check(name, vera_key, job_id, examples=15)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_great_deal_is_answered_as_the_document_says(name: str, vera_key: str, job_id: str) -> None:
+    send_and_check(name, vera_key, job_id, examples=400)

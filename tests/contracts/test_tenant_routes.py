@@ -1,0 +1,209 @@
+"""Tenant isolation: on every route, what is another tenant's does not exist.
+
+Every route stands in one of the tables below. A new one fails the test until somebody has said whose objects
+it shows.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import Organization, User
+from accounts.services import issue_key, personal_organization
+from consent.services import declare
+from ledger.services import sequence_pending
+from lookup.jobs import work_once
+from lookup.models import LookupJob
+from registry.models import Work
+from registry.services import default_declarant
+from tests.factories import NO_AI, fingerprinted_work
+from tests.web.conftest import person
+
+pytestmark = pytest.mark.django_db
+
+WORK = "A creator's work, which its people see."
+JOB = "A vendor's job, which its keys see."
+# Route -> whose object its path names.
+OBJECTS = {
+    "works/<str:work_id>/": WORK,
+    "works/<str:work_id>/withdraw": WORK,
+    "works/<str:work_id>/receipt.json": WORK,
+    "works/<str:work_id>/receipts/<str:record_id>.json": WORK,
+    "v1/jobs/<job_id:job_id>": JOB,
+    "v1/jobs/<job_id:job_id>/result": JOB,
+    "v1/jobs/<job_id:job_id>/receipt": JOB,
+}
+LISTS = {"works/", "v1/jobs"}
+# Route -> why nobody's object is named on it.
+NOBODYS = {
+    "": "the front page",
+    "check": "asks the registry, which answers everybody alike",
+    "works/new": "makes a work of one's own",
+    "badge/url.svg": "public: what the registry says of a place",
+    "badge/<str:work_id>.svg": "public: made to be embedded anywhere",
+    "language": "a choice of the visitor's",
+    "livez": "health",
+    "readyz": "health",
+    "metrics": "counts",
+    "docs/api": "public",
+    "docs/openapi.yaml": "public",
+    "v1/lookups": "asks the registry, which answers every vendor alike",
+    "v1/status": "public",
+    "accounts/signup/": "one's own account",
+    "accounts/login/code/": "one's own account",
+    "accounts/login/code/confirm/": "one's own account",
+    "accounts/confirm-email/": "one's own account",
+    "accounts/email/": "one's own account",
+    "accounts/logout/": "one's own account",
+    "accounts/inactive/": "one's own account",
+    "accounts/2fa/": "one's own account",
+    "accounts/2fa/authenticate/": "one's own account",
+    "accounts/2fa/confirm/": "one's own account",
+    "accounts/2fa/app/activate/": "one's own account",
+    "accounts/2fa/app/deactivate/": "one's own account",
+    "accounts/2fa/codes/": "one's own account",
+    "accounts/2fa/codes/new/": "one's own account",
+    "accounts/login/": "leads to the code",
+    "accounts/password/reset/": "leads to the code",
+}
+STAFF = "staff/"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, before + str(pattern.pattern))
+        else:
+            yield before + str(pattern.pattern)
+
+
+ROUTES = list(routes(get_resolver().url_patterns))
+STAFF_ROUTES = [route for route in ROUTES if route.startswith(STAFF)]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Somebody with a work, a job and both doors: the pages and the API."""
+
+    browser: Client
+    program: Client
+    work: Work
+    job: LookupJob
+
+    def client_for(self, route: str) -> Client:
+        return self.program if route.startswith("v1/") else self.browser
+
+
+def tenant(user: User) -> Tenant:
+    organization = personal_organization(user=user)
+    work = fingerprinted_work(default_declarant(organization=organization), {"sha256": bytes(32)})
+    declare(declarant=work.declarant, subject=work, preferences=NO_AI)
+    browser = Client(raise_request_exception=False)
+    browser.force_login(user)
+    vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
+    key = issue_key(organization=vendor, name="test")[1]
+    program = Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)
+    job = program.post("/v1/jobs", b"url\nhttps://x.example/\n", content_type="text/csv").json()
+    while work_once():
+        pass
+    sequence_pending()
+    return Tenant(browser, program, work, LookupJob.objects.get(public_id=job["id"]))
+
+
+@pytest.fixture
+def ann(db: None) -> Tenant:
+    return tenant(person("ann"))
+
+
+@pytest.fixture
+def ben(db: None) -> Tenant:
+    return tenant(person("ben"))
+
+
+def record_of(work: Work) -> str:
+    return work.statements.get().public_id
+
+
+def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
+    path = route.replace("<str:work_id>", of.work.public_id).replace("<job_id:job_id>", of.job.public_id)
+    return "/" + path.replace("<str:record_id>", record or record_of(of.work))
+
+
+def ask(client: Client, method: str, path: str) -> Any:
+    answered: Any = client.generic(method, path)
+    for close in answered._resource_closers:  # not close(): that would end the test's connection too
+        close()
+    return answered
+
+
+def test_every_route_is_listed() -> None:
+    assert set(ROUTES) - set(STAFF_ROUTES) == {*OBJECTS, *LISTS, *NOBODYS}
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_what_is_ones_own_is_there(route: str, ann: Tenant) -> None:
+    assert ask(ann.client_for(route), "GET", path_to(route, ann)).status_code == 200
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -> None:
+    client, path = ben.client_for(route), path_to(route, ann)
+    answers = {method: ask(client, method, path).status_code for method in METHODS}
+    assert answers["GET"] == 404
+    assert set(answers.values()) <= {404, 405}
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
+    client, path = ben.client_for(route), path_to(route, ann)
+    foreign = ask(client, "GET", path).content.decode()
+    for public_id in (ann.work.public_id, ann.job.public_id):
+        path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
+    never = ask(client, "GET", path).content.decode()
+    assert without_form_tokens(foreign) == without_form_tokens(never)
+
+
+def without_form_tokens(page: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page)
+
+
+def test_anothers_record_is_not_shown_under_ones_own_work(ann: Tenant, ben: Tenant) -> None:
+    route = "works/<str:work_id>/receipts/<str:record_id>.json"
+    assert ask(ben.browser, "GET", path_to(route, ben)).status_code == 200
+    assert ask(ben.browser, "GET", path_to(route, ben, record=record_of(ann.work))).status_code == 404
+
+
+@pytest.mark.parametrize("route", LISTS)
+def test_a_list_holds_ones_own_alone(route: str, ann: Tenant, ben: Tenant) -> None:
+    shown = ask(ben.client_for(route), "GET", f"/{route}").content.decode()
+    assert ben.work.public_id in shown or ben.job.public_id in shown
+    assert ann.work.public_id not in shown
+    assert ann.job.public_id not in shown
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_who_is_not_signed_in_sees_nothing(route: str, ann: Tenant) -> None:
+    answered = ask(Client(), "GET", path_to(route, ann))
+    assert answered.status_code == (401 if route.startswith("v1/") else 302)
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_the_one_door_is_no_key_to_the_other(route: str, ann: Tenant) -> None:
+    other = ann.browser if route.startswith("v1/") else ann.program
+    assert ask(other, "GET", path_to(route, ann)).status_code in {302, 401, 404}
+
+
+def test_for_tenants_there_is_no_staff_area(ann: Tenant, ben: Tenant) -> None:
+    assert STAFF_ROUTES
+    for route in STAFF_ROUTES:
+        path = "/" + route.replace("<path:object_id>", str(ann.work.pk))
+        path = path.replace("<path:content_type_id>", "1").replace("(?P<url>.*)$", "x")
+        path = path.replace("^(?P<app_label>accounts|ledger|registry|consent|lookup)/$", "registry/")
+        for method in METHODS:
+            assert ask(ben.browser, method, path).status_code == 404, (method, path)
