@@ -11,6 +11,9 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": commands.test,
     "check": commands.check,
     "manage": commands.run_manage,
+    "bench": commands.bench,
+    "screenshots": commands.screenshots,
+    "docs": commands.docs,
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from launcher import children
 from launcher.failures import Failure
 
 # Nothing of the caller's environment: PGPORT, PGOPTIONS or LANGUAGE would change what we start.
@@ -50,8 +51,13 @@ class Account:
         except (PermissionError, subprocess.SubprocessError) as error:
             raise Failure(f"Cannot run {argv[0]} as the account {self.name}: {error}") from error
 
-    def start(self, argv: Sequence[str | Path], *, log: BinaryIO) -> subprocess.Popen[bytes]:
-        """Start and leave running, out of reach of the terminal's Ctrl-C: others may use it too."""
+    def start(
+        self, argv: Sequence[str | Path], *, log: BinaryIO, ends_with_us: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Start and leave running, out of reach of the terminal's Ctrl-C: others may use it too.
+
+        With `ends_with_us` nobody else does: it gets TERM when we die, even if we are killed.
+        """
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -64,6 +70,7 @@ class Account:
             user=self._user,
             group=self._group,
             extra_groups=self._extra_groups,
+            preexec_fn=children.dying_with_us() if ends_with_us else None,
         )
 
     def reaches(self, folder: Path) -> bool:

@@ -23,7 +23,16 @@ RUN_SET = [CHECKOUT / "requirements.txt"]
 DEV_SET = [*RUN_SET, CHECKOUT / "requirements-dev.txt"]
 SOURCES = [CHECKOUT / "requirements.in", CHECKOUT / "requirements-dev.in", CHECKOUT / "launcher" / "uv.in"]
 
-_NEEDED = {"demo": RUN_SET, "serve": RUN_SET, "manage": RUN_SET, "test": DEV_SET, "check": DEV_SET}
+_NEEDED = {
+    "demo": RUN_SET,
+    "serve": RUN_SET,
+    "manage": RUN_SET,
+    "bench": RUN_SET,
+    "test": DEV_SET,
+    "check": DEV_SET,
+    "docs": DEV_SET,
+    "screenshots": DEV_SET,
+}
 
 
 def main(argv: Sequence[str]) -> int:

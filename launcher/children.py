@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
 from launcher.paths import CHECKOUT
@@ -28,14 +28,6 @@ def spawn(
     otherwise it reads nothing and gets only what we send. Call it from the main thread: Linux sends the TERM
     when the calling thread ends.
     """
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died before we asked
-                os._exit(1)
-
     return subprocess.Popen(
         argv,
         cwd=CHECKOUT,
@@ -44,8 +36,21 @@ def spawn(
         stdout=log,
         stderr=log,
         start_new_session=not terminal,
-        preexec_fn=die_with_parent,
+        preexec_fn=dying_with_us(),
     )
+
+
+def dying_with_us() -> Callable[[], None]:
+    """What a child calls before it becomes its program, so that Linux sends it TERM when we die."""
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died before we asked
+                os._exit(1)
+
+    return die_with_parent
 
 
 def exit_code(returncode: int) -> int:

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher import checks, children, failures, interrupts, paths, ports, supervisor
+from launcher import checks, children, failures, interrupts, paths, ports, supervisor, system
 from launcher.engines import engines
 from launcher.roles import HOST, all_roles, manage
 
 TEST_SETTINGS = "config.settings.test"
+DEMO_SETTINGS = "config.settings.demo"
+BENCHMARKS = paths.CHECKOUT / "benchmarks"
 
 
 def demo(arguments: Sequence[str]) -> int:
@@ -24,25 +26,25 @@ def demo(arguments: Sequence[str]) -> int:
         if not os.environ.get("DATABASE_URL"):
             # Its own database: what an earlier run, or an older Holdout, left in it is no part of the story.
             _manage_quietly(environment, "flush", "--no-input", doing="Emptying the database")
-        story = children.spawn(manage("demo", "--url", _url(port), *arguments), environment=environment)
-        try:
-            while story.poll() is None:
-                running.tend()
-                time.sleep(supervisor.STEP)
-        finally:
-            supervisor.finish(story)
-        return children.exit_code(story.returncode)
+        return _beside(running, manage("demo", "--url", _url(port), *arguments), environment)
 
 
 def serve(arguments: Sequence[str]) -> int:
     """Run the product until somebody stops it."""
     parser = argparse.ArgumentParser(prog="./run serve")
     parser.add_argument("--port", type=int, default=8000, help="where to listen on 127.0.0.1")
-    port = parser.parse_args(arguments).port
+    parser.add_argument("--demo", action="store_true", help="with demonstration data and one-click sign-in")
+    given = parser.parse_args(arguments)
+    port = given.port
     ports.check(port)
+    var_dir, settings = (paths.var_dir(), "")
+    if given.demo:
+        var_dir, settings = paths.var_dir() / "demo-serve", DEMO_SETTINGS
     try:
-        with _product(port, var_dir=paths.var_dir(), echo=True) as (running, _):
-            _say(f"Holdout answers at {_url(port)} - Ctrl-C stops it.")
+        with _product(port, var_dir=var_dir, echo=True, settings=settings) as (running, environment):
+            if given.demo and _beside(running, manage("seed_demo"), environment) != 0:
+                raise failures.Failure("The demonstration's data could not be made; see above.")
+            _say(f"Holdout answers at {_url(port)}{'/demo/' * given.demo} - Ctrl-C stops it.")
             while True:
                 running.tend()
                 time.sleep(supervisor.STEP)
@@ -57,8 +59,8 @@ def run_manage(arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run pytest on engines of its own."""
-    rest = [argument for argument in arguments if argument not in {"--fast", "--full"}]
+    """Run pytest on engines of its own, or on Debian's."""
+    rest = [argument for argument in arguments if argument not in {"--fast", "--full", "--system"}]
     selection = ["-m", "not full"]
     extra = {"DJANGO_SETTINGS_MODULE": TEST_SETTINGS}
     if "--fast" in arguments:
@@ -66,7 +68,7 @@ def test(arguments: Sequence[str]) -> int:
     elif "--full" in arguments:
         selection = []
         extra["HOLDOUT_HYPOTHESIS"] = "full"
-    with _test_engines() as environment:
+    with _debian_engines() if "--system" in arguments else _test_engines() as environment:
         return _foreground(
             [sys.executable, "-m", "pytest", "-n", "2", *selection, *rest], environment | extra
         )
@@ -80,14 +82,48 @@ def check(arguments: Sequence[str]) -> int:
         return checks.run_all(environment | {"DJANGO_SETTINGS_MODULE": TEST_SETTINGS})
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Run one benchmark: a module of `benchmarks/`, on durable engines and a database of their own."""
+    name, *rest = arguments or [""]
+    known = sorted({path.stem for path in BENCHMARKS.glob("*.py")} - {"__init__", "results"})
+    if name not in known:
+        raise failures.Failure(f"./run bench NAME, where NAME is one of: {', '.join(known)}")
+    var_dir = paths.var_dir() / "bench"
+    with engines(var_dir, durable=True) as addresses:
+        environment = _environment(addresses, var_dir=var_dir)
+        _manage_quietly(environment, "migrate_locked", doing="Migrating the database")
+        return _foreground([sys.executable, "-m", f"benchmarks.{name}", *rest], environment)
+
+
+def screenshots(arguments: Sequence[str]) -> int:
+    """Take a picture of every page: two widths, light and dark, English and Chinese."""
+    if arguments:
+        raise failures.Failure("./run screenshots takes no arguments.")
+    folder = paths.var_dir() / "screenshots"
+    extra = {"DJANGO_SETTINGS_MODULE": TEST_SETTINGS, "HOLDOUT_SCREENSHOTS": str(folder)}
+    with _test_engines() as environment:
+        every_page = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_every_page.py"]
+        code = _foreground(every_page, environment | extra)
+    _say(f"The pictures are in {folder}.")
+    return code
+
+
+def docs(arguments: Sequence[str]) -> int:
+    """Build the documentation into var/docs; a broken link fails."""
+    builder = str(Path(sys.executable).with_name("properdocs"))
+    return _foreground([builder, "build", "--strict", *arguments], dict(os.environ))
+
+
 @contextmanager
 def _product(
-    port: int, *, var_dir: Path, echo: bool = False
+    port: int, *, var_dir: Path, echo: bool = False, settings: str = ""
 ) -> Iterator[tuple[supervisor.Supervisor, dict[str, str]]]:
     """Engines, an up-to-date database and every role, ready to answer; everything is kept in `var_dir`."""
     _say("starting PostgreSQL and Valkey ...")
     with engines(var_dir, durable=True) as addresses:
         environment = _environment(addresses, var_dir=var_dir)
+        if settings:
+            environment["DJANGO_SETTINGS_MODULE"] = settings
         _say("bringing the database up to date ...")
         _manage_quietly(environment, "migrate_locked", doing="Migrating the database")
         _say("starting Holdout ...")
@@ -107,11 +143,31 @@ def _test_engines() -> Iterator[dict[str, str]]:
         yield _environment(addresses, var_dir=var_dir)
 
 
+@contextmanager
+def _debian_engines() -> Iterator[dict[str, str]]:
+    """The environment for tests on Debian's own servers, whatever addresses the caller has set."""
+    with system.engines() as addresses:
+        _say(f"on {system.versions()}, over TCP")
+        yield _environment(addresses, var_dir=paths.var_dir() / "test")
+
+
 def _environment(addresses: dict[str, str], *, var_dir: Path) -> dict[str, str]:
     """What every process of ours is told; see `config/settings` for who reads it."""
     var_dir.mkdir(parents=True, exist_ok=True)
     defaults = {"DJANGO_SETTINGS_MODULE": "config.settings.dev"}
     return defaults | os.environ | addresses | {"HOLDOUT_VAR_DIR": str(var_dir), "PYTHONUNBUFFERED": "1"}
+
+
+def _beside(running: supervisor.Supervisor, argv: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a program to its end while the product runs. Returns its exit code."""
+    process = children.spawn(argv, environment=environment)
+    try:
+        while process.poll() is None:
+            running.tend()
+            time.sleep(supervisor.STEP)
+    finally:
+        supervisor.finish(process)
+    return children.exit_code(process.returncode)
 
 
 def _manage_quietly(environment: dict[str, str], *arguments: str, doing: str) -> None:

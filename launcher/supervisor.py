@@ -27,7 +27,7 @@ class _Running:
     def __init__(self, role: Role, *, environment: Mapping[str, str], log: Path) -> None:
         self.role = role
         self.log = log
-        self._environment = environment
+        self._environment = {**role.environment, **environment}
         self._pause = SHORTEST_PAUSE / 2
         self._start_at = 0.0
         logs.fresh(log).close()
