@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config.env import broker_from_redis_url, database_from_url, env_int, env_str
+from config.env import broker_from_redis_url, database_from_url, env_int, env_secret, env_str
+from config.logging import logging_config
+from config.timeouts import with_timeouts
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env_str("HOLDOUT_VAR_DIR", str(BASE_DIR / "var")))
@@ -24,9 +27,56 @@ HOLDOUT_JOB_MAX_UPLOAD_BYTES = env_int("HOLDOUT_JOB_MAX_UPLOAD_BYTES", 20 * 1024
 HOLDOUT_JOB_CHUNK_ROWS = 65_536
 # A step whose worker has not reported for this long is given to another worker.
 HOLDOUT_JOB_LEASE_SECONDS = env_int("HOLDOUT_JOB_LEASE_SECONDS", 60)
+# What each organisation, or each anonymous network, may ask for: (a minute, at once). See `api.throttling`.
+HOLDOUT_QUOTAS = {
+    "lookups": (
+        env_int("HOLDOUT_QUOTA_LOOKUPS_PER_MINUTE", 600_000),
+        env_int("HOLDOUT_QUOTA_LOOKUPS_BURST", 100_000),
+    ),
+    "jobs": (env_int("HOLDOUT_QUOTA_JOBS_PER_MINUTE", 60), env_int("HOLDOUT_QUOTA_JOBS_BURST", 60)),
+    "calls": (env_int("HOLDOUT_QUOTA_CALLS_PER_MINUTE", 1_200), env_int("HOLDOUT_QUOTA_CALLS_BURST", 300)),
+    "status": (
+        env_int("HOLDOUT_QUOTA_STATUS_PER_MINUTE", 600),
+        env_int("HOLDOUT_QUOTA_STATUS_BURST", 200),
+    ),
+}
+# Requests that one process has in hand behind each heavy door; more are told to come back (`api.admission`).
+HOLDOUT_IN_FLIGHT = {
+    "lookups": env_int("HOLDOUT_IN_FLIGHT_LOOKUPS", 6),
+    "status": env_int("HOLDOUT_IN_FLIGHT_STATUS", 4),
+    "uploads": env_int("HOLDOUT_IN_FLIGHT_UPLOADS", 4),
+    "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
+}
+# Of the lookups inside, how many compute at the same time; the others wait for their turn.
+HOLDOUT_LOOKUPS_AT_WORK = env_int("HOLDOUT_LOOKUPS_AT_WORK", 2)
+if min(HOLDOUT_LOOKUPS_AT_WORK, *HOLDOUT_IN_FLIGHT.values()) < 1:
+    raise ImproperlyConfigured("HOLDOUT_LOOKUPS_AT_WORK and every HOLDOUT_IN_FLIGHT_... must be at least 1.")
+# Our own proxies in front: that many of the last entries of X-Forwarded-For are believed.
+HOLDOUT_TRUSTED_PROXIES = env_int("HOLDOUT_TRUSTED_PROXIES", 0)
+# A request with an Idempotency-Key whose process has not answered by then (and by what its body's size adds)
+# counts as dead: its retry is executed.
+HOLDOUT_IDEMPOTENCY_LEASE_SECONDS = env_int("HOLDOUT_IDEMPOTENCY_LEASE_SECONDS", 60)
+if min(number for quota in HOLDOUT_QUOTAS.values() for number in quota) < 1:
+    raise ImproperlyConfigured("Every HOLDOUT_QUOTA_..._PER_MINUTE and _BURST must be at least 1.")
+if HOLDOUT_QUOTAS["lookups"][1] < HOLDOUT_LOOKUP_MAX_QUERIES:
+    raise ImproperlyConfigured(
+        f"HOLDOUT_QUOTA_LOOKUPS_BURST must be at least {HOLDOUT_LOOKUP_MAX_QUERIES}: one full call."
+    )
+
+# Whether the demonstration's one-click sign-in exists: only in `config.settings.demo`, never from a variable.
+HOLDOUT_DEMO = False
+# What sequencer, workers and beat touch to show that they live; empty: nothing.
+HOLDOUT_HEARTBEAT_FILE = env_str("HOLDOUT_HEARTBEAT_FILE", "")
+# Opens /metrics to whoever sends it as a bearer token; without one only this machine may read them.
+HOLDOUT_METRICS_TOKEN = (
+    env_secret("HOLDOUT_METRICS_TOKEN")
+    if env_str("HOLDOUT_METRICS_TOKEN", "") or env_str("HOLDOUT_METRICS_TOKEN_FILE", "")
+    else ""
+)
 
 # --- Django ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "config.apps.StaffAreaConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -34,7 +84,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "csp",
     "accounts",
     "ledger",
@@ -47,6 +100,8 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
+    "config.middleware.RequestRecord",  # outermost: also what is turned away is written down
+    "api.admission.AdmissionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -78,7 +133,12 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": database_from_url(env_str("DATABASE_URL"))
+    "default": with_timeouts(
+        database_from_url(env_str("DATABASE_URL")),
+        # Web processes are given limits (launcher/roles.py); a worker's step may take its time.
+        statement_ms=env_int("HOLDOUT_STATEMENT_TIMEOUT_MS", 0),
+        lock_ms=env_int("HOLDOUT_LOCK_TIMEOUT_MS", 0),
+    )
     | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -97,7 +157,10 @@ STATIC_ROOT = VAR_DIR / "static"
 
 # --- people ------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "accounts.permissions.StaffPermissions",
+]
 # No passwords: a one-time code goes to the e-mail address, for signing up and for signing in. Its format is
 # allauth's (eight consonants): six digits would fall to patient guessing.
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -112,7 +175,12 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the subjects name Holdout themselves
 ACCOUNT_UNIQUE_EMAIL = True
+ALLAUTH_TRUSTED_PROXY_COUNT = HOLDOUT_TRUSTED_PROXIES
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+# The second step: an authenticator app, with recovery codes for the day it is lost. Staff must have one.
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "web.second_factor.SealingAdapter"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 LOGIN_URL = "account_request_login_code"
 LOGIN_REDIRECT_URL = "/works/"
 DEFAULT_FROM_EMAIL = env_str("HOLDOUT_FROM_EMAIL", "Holdout <noreply@localhost>")
@@ -146,6 +214,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # --- tasks -------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = broker_from_redis_url(REDIS_URL)
+CELERY_IMPORTS = ["config.heartbeat"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -163,6 +232,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0, "options": {"expires": 5}},
+    "forget-answers": {"task": "accounts.tasks.sweep", "schedule": 3600.0},
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
 }
@@ -173,15 +243,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx": {"level": "WARNING"}},
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Holdout",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": False,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": ["api.openapi.complete"],
 }
+
+LOGGING = logging_config()

@@ -1,5 +1,6 @@
 """For `./run serve` and `./run demo` on one's own machine; never for a public address."""
 
+from config.logging import logging_config
 from config.settings.base import *  # noqa: F403
 from config.settings.base import VAR_DIR
 
@@ -10,3 +11,4 @@ EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+LOGGING = logging_config(readable=True)

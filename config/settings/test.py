@@ -21,5 +21,7 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# `manage.py lintmigrations`, which only `./run check` needs; what it looks at stands in pyproject.toml.
+INSTALLED_APPS = [*base.INSTALLED_APPS, "django_migration_linter"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
