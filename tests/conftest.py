@@ -1,11 +1,13 @@
 """Fixtures that every test may use: the people of the stories, and the log's sequencer."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import Organization
 from accounts.services import issue_key
@@ -15,6 +17,17 @@ from registry.models import Declarant
 hypothesis_settings.register_profile("everyday", max_examples=100, deadline=None)
 hypothesis_settings.register_profile("full", max_examples=5_000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HOLDOUT_HYPOTHESIS", "everyday"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database, without the sessions of processes that a test has killed: they block its removal."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,7 @@ def test_every_variable_that_is_read_stands_in_the_example() -> None:
         for source in sources
         for name in re.findall(r"env_[a-z_]+\(\s*\"([A-Z_]+)\"", source.read_text())
     }
+    read |= set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     written = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert read <= written
     assert written - read <= {"DJANGO_SETTINGS_MODULE", "SECRET_KEY_FILE"}

@@ -1,6 +1,8 @@
 """The product as it runs: a real Celery worker and the real sequencer as processes, HTTP over loopback."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -28,7 +30,7 @@ def environment(transactional_db: None, settings: LazySettings, tmp_path: Path) 
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "DATABASE_URL": urlunsplit(database),
         "HOLDOUT_STORE_DIR": str(tmp_path),
-        "HOLDOUT_JOB_LEASE_SECONDS": "2",
+        "HOLDOUT_JOB_LEASE_SECONDS": "5",
     }
 
 
@@ -44,7 +46,12 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         log = (tmp_path / f"process-{len(running)}.log").open("wb")
         with log:
             process = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that its children can be ended with it
             )
         running.append(process)
         return process
@@ -54,6 +61,13 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         process.terminate()
     for process in running:
         process.wait(timeout=20)
+        kill_with_children(process)
+
+
+def kill_with_children(process: "subprocess.Popen[bytes]") -> None:
+    """At once, without a word to it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 WORKER = ("-m", "celery", "-A", "config.celery", "worker", "-Q", "ingest,lookup", "-c", "2", "-l", "warning")
@@ -74,7 +88,7 @@ def vendor(live_server: Any, vera_key: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def until(arrived: Callable[[], Any], *, seconds: float = 40) -> Any:
+def until(arrived: Callable[[], Any], *, seconds: float = 150) -> Any:
     """Wait for something to come true, and give it back."""
     deadline = time.monotonic() + seconds
     while not (value := arrived()):

@@ -20,7 +20,7 @@ from ledger.services import wait_for_entry
 from registry.models import Asset, Declarant, Work
 from registry.services import await_fingerprints, receive_picture
 from tests.factories import NO_AI, place
-from tests.flows.conftest import WORKER, Start, until
+from tests.flows.conftest import WORKER, Start, kill_with_children, until
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def test_a_job_survives_the_death_of_its_worker(start: Start, vendor: httpx.Clie
         "/v1/jobs", content=table(urls), headers={"Content-Type": "application/x-parquet"}
     ).json()
     until(lambda: vendor.get(f"/v1/jobs/{job['id']}").json()["state"] == "running")
-    doomed.kill()
+    kill_with_children(doomed)
     start(*WORKER)
     start("-m", "celery", "-A", "config.celery", "beat", "-s", str(tmp_path / "beat"), "-l", "warning")
     state = finished(vendor, job)
