@@ -28,7 +28,7 @@ CAPACITY_SECONDS: Final = 3.0
 BASE_SECONDS: Final = 6.0
 OVERLOAD_SECONDS: Final = 8.0
 TIMEOUT_SECONDS: Final = 10.0
-_CALLERS: Final = 6
+_CALLERS: Final = 4
 
 
 @dataclass

@@ -42,7 +42,7 @@ HOLDOUT_QUOTAS = {
 }
 # Requests that one process has in hand behind each heavy door; more are told to come back (`api.admission`).
 HOLDOUT_IN_FLIGHT = {
-    "lookups": env_int("HOLDOUT_IN_FLIGHT_LOOKUPS", 6),
+    "lookups": env_int("HOLDOUT_IN_FLIGHT_LOOKUPS", 4),
     "status": env_int("HOLDOUT_IN_FLIGHT_STATUS", 4),
     "uploads": env_int("HOLDOUT_IN_FLIGHT_UPLOADS", 4),
     "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
@@ -143,7 +143,14 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env_str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A Valkey that hangs must not hang whoever asks it.
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    },
+}
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,6 +1,7 @@
 """Admission control: what is inside is bounded, what is turned away is told when to come back."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ ROOM = 3
 @pytest.fixture(autouse=True)
 def room(settings: LazySettings) -> None:
     settings.HOLDOUT_IN_FLIGHT = dict.fromkeys(settings.HOLDOUT_IN_FLIGHT, ROOM)
+    settings.HOLDOUT_LOOKUPS_AT_WORK = ROOM
 
 
 def asked(method: str, path: str) -> HttpRequest:
@@ -84,6 +86,32 @@ def test_who_leaves_makes_room_also_by_a_crash() -> None:
     for _ in range(2 * ROOM):
         with pytest.raises(RuntimeError):
             middleware(asked("POST", "/v1/lookups"))
+
+
+def test_of_the_lookups_inside_one_after_the_other_gets_its_turn(settings: LazySettings) -> None:
+    settings.HOLDOUT_LOOKUPS_AT_WORK = 1
+    settings.HOLDOUT_IN_FLIGHT = {"lookups": 20}
+    at_work, most, order = 0, 0, []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        order.append(request.headers["Number"])
+        time.sleep(0.02)
+        at_work -= 1
+        return HttpResponse()
+
+    middleware = AdmissionMiddleware(view)
+    threads = []
+    for number in range(10):
+        request = RequestFactory().post("/v1/lookups", headers={"Number": str(number)})
+        threads.append(threading.Thread(target=middleware, args=[request]))
+        threads[-1].start()
+        time.sleep(0.005)
+    for thread in threads:
+        thread.join()
+    assert (most, order) == (1, [str(number) for number in range(10)])
 
 
 def sent(response: Any) -> None:
