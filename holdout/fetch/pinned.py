@@ -117,6 +117,8 @@ class PinnedStream(httpcore.NetworkStream):
     ) -> "PinnedStream":
         """The same connection, secured and certified for `server_hostname`."""
         self._socket.settimeout(self._deadline.left())
+        # Early releases of Python 3.11 tell OpenSSL to take a connection that was cut for one that ended.
+        ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         try:
             # Without its proper end a body that the end of the connection delimits could be cut by anybody
             # on the way, and half a robots.txt permits what the whole one forbids.
