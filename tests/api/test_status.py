@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -24,9 +26,15 @@ def test_what_nobody_spoke_of_is_unknown(anybody: Client) -> None:
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [({}, "query_has_no_key"), ({"url": "x"}, "url_invalid"), ({"sha256": "x"}, "fingerprint_malformed")],
+    [
+        ({"url": URL, "w": "300"}, "parameter_unknown"),
+        ({"url": [URL, URL]}, "parameter_unknown"),
+        ({}, "query_has_no_key"),
+        ({"url": "x"}, "url_invalid"),
+        ({"sha256": "x"}, "fingerprint_malformed"),
+    ],
 )
-def test_what_cannot_be_checked_is_a_problem(anybody: Client, query: dict[str, str], code: str) -> None:
+def test_what_cannot_be_checked_is_a_problem(anybody: Client, query: Any, code: str) -> None:
     response = anybody.get("/v1/status", query)
     assert (response.status_code, response.json()["code"]) == (422, code)
 
