@@ -27,11 +27,32 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
         _fsync_folder(path.parent)
     except OSError as error:
         path.unlink(missing_ok=True)
-        code = "storage_full" if error.errno in _FULL else "storage_failed"
-        raise Unavailable(code, "The registry's disk did not take the file; try again later.") from error
+        raise _not_taken(error) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
+    """Write `path` anew: what stood there stays until the new file is whole and on disk.
+
+    Raises as `durable_file` does. One process at a time may replace a file.
+    """
+    new = path.with_name(f"{path.name}.new")
+    with durable_file(new) as file:
+        yield file
+    try:
+        new.replace(path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise _not_taken(error) from error
+
+
+def _not_taken(error: OSError) -> Unavailable:
+    code = "storage_full" if error.errno in _FULL else "storage_failed"
+    return Unavailable(code, "The disk did not take the file: it is full or damaged. Try again later.")
 
 
 def _fsync_folder(path: Path) -> None:

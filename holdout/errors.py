@@ -7,15 +7,20 @@ is ever an "allow".
     HoldoutError
     |-- InvalidInput          what was sent cannot be read; sending it again will not help
     |   |-- UnreadablePicture the bytes are not a picture that we decode
+    |   |-- SnapshotRefused   a snapshot that nobody may screen with (`holdout/snapshot/`)
     |   `-- FetchRefused      an address on the web that we do not go to
     |-- NotPermitted          the proof that the caller holds does not reach that far
     |-- NotFound
     |-- Conflict              contradicts what already stands
-    `-- Unavailable           cannot be answered now; try again later
-        `-- FetchFailed       what stands at an address on the web could not be had whole
+    |-- Unavailable           cannot be answered now; try again later
+    |   `-- FetchFailed       what stands at an address on the web could not be had whole
+    `-- ClientError           a registry was asked and gave no answer that counts (`holdout/client/`)
+        |-- RequestRefused    it says no; sending the same again will not help
+        |-- RegistryAway      it could not be reached, or kept saying "later", until patience ended
+        `-- AnswerUnusable    what came back does not answer what was asked
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HoldoutError(Exception):
@@ -31,7 +36,7 @@ class HoldoutError(Exception):
         self.code = code
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type["HoldoutError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.code, self.detail)
 
 
@@ -43,6 +48,10 @@ class InvalidInput(HoldoutError):
 
 class UnreadablePicture(InvalidInput):
     """The bytes are not a picture that we decode (format, size, damage)."""
+
+
+class SnapshotRefused(InvalidInput):
+    """A snapshot that nobody may screen with: not signed, damaged, expired, older than one seen before."""
 
 
 class FetchRefused(InvalidInput):
@@ -76,3 +85,28 @@ class Unavailable(HoldoutError):
 
 class FetchFailed(Unavailable):
     """What stands at an address on the web could not be had whole, which says nothing about what it is."""
+
+
+class ClientError(HoldoutError):
+    """A registry was asked and gave no answer that counts: nothing was learnt, so nothing is permitted."""
+
+    http_status = 502
+
+
+class RequestRefused(ClientError):
+    """The registry says no, with its own code; `status` is that of its answer."""
+
+    def __init__(self, code: str, detail: str, status: int = 0) -> None:
+        super().__init__(code, detail)
+        self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.detail, self.status)
+
+
+class RegistryAway(ClientError):
+    """The registry could not be reached, or kept saying "later", until the client's patience ended."""
+
+
+class AnswerUnusable(ClientError):
+    """What came back is damaged, short, or about something else; nothing of it is believed."""

@@ -10,7 +10,22 @@ _PUBLIC_ID: Final = re.compile(r"[a-z]{3}_[a-z2-7]{26}")
 
 def new_id(prefix: str) -> str:
     """Such as `stm_3kq5...`: the prefix and 26 lower-case base32 characters."""
-    return f"{prefix}_{base64.b32encode(secrets.token_bytes(16)).decode().rstrip('=').lower()}"
+    return id_text(prefix, secrets.token_bytes(16))
+
+
+def id_text(prefix: str, bits: bytes) -> str:
+    """The public id with these 128 bits, as 16 bytes."""
+    return f"{prefix}_{base64.b32encode(bits).decode().rstrip('=').lower()}"
+
+
+def id_bits(public_id: str) -> bytes:
+    """The 16 bytes behind a public id; ValueError for what `id_text` never gives."""
+    prefix, _, letters = public_id.partition("_")
+    bits = base64.b32decode(f"{letters}======".upper())
+    # The last letter has two bits to spare, which decoding ignores.
+    if id_text(prefix, bits) != public_id:
+        raise ValueError(f"{public_id} is no public id")
+    return bits
 
 
 def is_public_id(text: str) -> bool:

@@ -6,11 +6,13 @@ rules, in the order in which they bite:
 1. Access (robots) is reported apart from use and no grant lifts it.
 2. Inside a standard that standard's own precedence holds; it is applied where the `Signal` is read.
 3. A grant lifts only its own declarant's restrictions.
-4. Within one declarant the more specific locator wins, use by use; statements on content always count.
-   Across declarants and standards: deny > conditional > review > allow > unknown.
+4. Within one declarant the more specific locator wins, use by use; statements on content always count. What
+   was said of the page weighs against other places of the page, and nothing where the picture's own URL was
+   spoken of. Across declarants and standards: deny > conditional > review > allow > unknown.
 5. Nothing said is `unknown`, never `allow`.
 6. `allow` needs an exact key or locator and a statement proven L2+ for that subject by the person's own
-   act, or a signal observed at its own host. Everything weaker may only restrict.
+   act, or a signal observed at its own host. Everything weaker may only restrict, and so does what is known
+   only from the caller: the page, and whose account it is.
 7. A disputed statement keeps its restrictions and loses its permissions.
 """
 
@@ -48,7 +50,8 @@ class MatchedStatement:
     """A statement that was found for the asked picture.
 
     In force for log indices `declared_at <= index < ended_at` (`ended_at` None: until now). `specificity`
-    orders locators of one declarant (larger is more specific) and is ignored for matches on content.
+    orders locators of one declarant (larger is more specific) and is ignored for matches on content; places
+    of the page are ordered among each other.
     """
 
     statement: str
@@ -116,21 +119,28 @@ _ON_CONTENT: Final = frozenset(
     {MatchMethod.EXACT_FILE, MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE}
 )
 _NEAR: Final = frozenset({MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE})
+_OF_THE_PICTURE: Final = frozenset({MatchMethod.URL, MatchMethod.PICTURE})
+"""Places that hold one picture and nothing else."""
 
 LEAST_ASSURANCE: Final[Mapping[MatchMethod, Assurance]] = MappingProxyType(
     {
         MatchMethod.EXACT_FILE: Assurance.L0,
         MatchMethod.URL: Assurance.L0,
+        MatchMethod.PICTURE: Assurance.L0,
         MatchMethod.PATH: Assurance.L2,
         MatchMethod.ACCOUNT: Assurance.L2,
         MatchMethod.HOST: Assurance.L3,
         MatchMethod.DOMAIN: Assurance.L3,
+        MatchMethod.PAGE: Assurance.L2,
         MatchMethod.GEOMETRY: Assurance.L1,
         MatchMethod.CODES: Assurance.L1,
         MatchMethod.POSSIBLE: Assurance.L1,
     }
 )
-"""The least proof with which a statement reaches that far; below it the statement has no effect there."""
+"""The least proof with which a statement reaches that far; below it the statement has no effect there.
+
+A page is reached through a place of its own: whoever matches it applies that place's level as well.
+"""
 
 LEAST_ASSURANCE_TO_ALLOW: Final = Assurance.L2
 LEAST_ASSURANCE_FOR_NEAR_DENY: Final = Assurance.L2
@@ -204,6 +214,7 @@ def _outcomes(said: MatchedStatement) -> dict[UsageCategory, Outcome]:
 def _may_permit(said: MatchedStatement) -> bool:
     return (
         said.method not in _NEAR
+        and said.method is not MatchMethod.PAGE
         and said.assurance >= LEAST_ASSURANCE_TO_ALLOW
         and not said.vouched
         and not said.disputed
@@ -227,19 +238,29 @@ def _by_declarant(statements: Iterable[MatchedStatement]) -> Iterable[list[Match
 def _declarant_reasons(said: list[MatchedStatement], *, granted: list[Grant]) -> Iterable[Reason]:
     """The reasons of one declarant: specificity among its locators first, then its own grants."""
     outcomes = [(s, _outcomes(s)) for s in said]
-    most_specific: dict[UsageCategory, tuple[int, ...]] = {}
+    most_specific: dict[tuple[bool, UsageCategory], tuple[int, ...]] = {}
     for s, by_use in outcomes:
         if s.method not in _ON_CONTENT:
             for use in by_use:
-                most_specific[use] = max(most_specific.get(use, ()), s.specificity)
+                rival = _of_the_page(s), use
+                most_specific[rival] = max(most_specific.get(rival, ()), s.specificity)
+    settled = {use for s, by_use in outcomes for use in by_use if s.method in _OF_THE_PICTURE}
     own = [g for g in granted if g.declarant == said[0].declarant]
     for s, by_use in outcomes:
         counting = {
             use: outcome
             for use, outcome in by_use.items()
-            if s.method in _ON_CONTENT or s.specificity == most_specific[use]
+            if s.method in _ON_CONTENT
+            or (
+                s.specificity == most_specific[_of_the_page(s), use]
+                and not (_of_the_page(s) and use in settled)
+            )
         }
         yield from _after_grants(s, counting, own)
+
+
+def _of_the_page(said: MatchedStatement) -> bool:
+    return said.method is MatchMethod.PAGE
 
 
 def _after_grants(
@@ -284,11 +305,12 @@ def _access(signals: Iterable[Signal]) -> Access:
 
 
 def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Most restrictive first, then by source; the same reason found twice stands once."""
+    """Most restrictive first, then by source; the same reason found twice stands once, as proven best."""
 
     def order(reason: Reason) -> tuple[int, str, str, tuple[tuple[str, str], ...]]:
         strongest = max(RESTRICTIVENESS[o] for o in reason.outcomes.values())
         said = tuple(sorted((str(use), str(outcome)) for use, outcome in reason.outcomes.items()))
         return (-strongest, reason.source, reason.method, said)
 
-    return tuple(reason for _, reason in sorted({order(r): r for r in reasons}.items()))
+    by_proof = sorted(reasons, key=lambda reason: -1 if reason.assurance is None else reason.assurance)
+    return tuple(reason for _, reason in sorted({order(r): r for r in by_proof}.items()))

@@ -9,6 +9,11 @@ that place exactly when the key is among its `rule_keys`.
     p com,example,art)/gallery/                 everything below this path, on this host and port
     h com,example,art                           this host, on any port
     d com,example                               this host and all its subdomains, on any port
+
+Where a known host says which picture it serves and whose it is, there are two more (`holdout.picture_hosts`):
+
+    k pixiv:46324488_p0                         this picture, whatever its size, format, server and signature
+    a weibo:1669879400                          everything that this account put there
 """
 
 import re
@@ -17,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from ada_url import normalize_url
@@ -43,10 +49,19 @@ class KeyKind(StrEnum):
     PATH = "path"
     HOST = "host"
     DOMAIN = "domain"
+    PICTURE = "picture"
+    ACCOUNT = "account"
 
 
 _TAGS: Final = {KeyKind.URL: "u ", KeyKind.PATH: "p ", KeyKind.HOST: "h ", KeyKind.DOMAIN: "d "}
-_RANKS: Final = {KeyKind.DOMAIN: 0, KeyKind.HOST: 1, KeyKind.PATH: 2, KeyKind.URL: 3}
+_RANKS: Final = {
+    KeyKind.DOMAIN: 0,
+    KeyKind.HOST: 1,
+    KeyKind.ACCOUNT: 2,
+    KeyKind.PATH: 3,
+    KeyKind.PICTURE: 4,
+    KeyKind.URL: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +99,31 @@ class RuleKey:
 
     kind: KeyKind
     text: str
-    """Kind tag and SURT text."""
+    """Kind tag and SURT text; for a picture and an account `platform:…`."""
 
     @property
     def specificity(self) -> tuple[int, int]:
-        """Orders the keys of one URL: exact URL > longer path > host > longer domain suffix > shorter.
+        """Orders the keys of one URL: URL, picture > longer path > account > host > longer domain > shorter.
 
         Says nothing about keys that do not lie in each other.
         """
         return _RANKS[self.kind], len(self.text)
+
+
+URL_ERRORS: Final = MappingProxyType(
+    {
+        "url_invalid": "This is no complete web address (https://…).",
+        "url_scheme_unsupported": "Only http and https addresses are known here.",
+        "url_too_long": f"The address is longer than {MAX_URL_LENGTH} characters.",
+        "url_too_deep": f"The URL has more than {MAX_DEPTH} folders or labels.",
+    }
+)
+"""Why a URL has no keys, by code."""
+
+
+def url_error(code: str) -> InvalidInput:
+    """The error with that code of `URL_ERRORS`."""
+    return InvalidInput(code, URL_ERRORS[code])
 
 
 def canonicalize(url: str) -> CanonicalUrl:
@@ -105,14 +136,14 @@ def canonicalize(url: str) -> CanonicalUrl:
     Raises InvalidInput `url_invalid`, `url_scheme_unsupported` or `url_too_long`, and nothing else.
     """
     if len(url) > MAX_URL_LENGTH:
-        raise _too_long()
+        raise url_error("url_too_long")
     try:
         href = normalize_url(url)
     except ValueError:
-        raise InvalidInput("url_invalid", "This is no complete web address (https://…).") from None
+        raise url_error("url_invalid") from None
     scheme, _, rest = href.partition("://")
     if scheme not in ("http", "https"):
-        raise InvalidInput("url_scheme_unsupported", "Only http and https addresses are known here.")
+        raise url_error("url_scheme_unsupported")
     # The WHATWG serialisation escapes the delimiters inside every component, so plain splitting is exact.
     rest, _, _ = rest.partition("#")
     rest, _, query = rest.partition("?")
@@ -125,7 +156,7 @@ def canonicalize(url: str) -> CanonicalUrl:
         query=_with_plain_escapes(query),
     )
     if len(canonical.href) > MAX_URL_LENGTH:
-        raise _too_long()
+        raise url_error("url_too_long")
     return canonical
 
 
@@ -137,7 +168,7 @@ def rule_keys(url: CanonicalUrl) -> tuple[RuleKey, ...]:
     `MAX_DEPTH` is refused whole. Raises InvalidInput (`url_too_deep`).
     """
     if url.path.count("/") > MAX_DEPTH or url.host.count(".") > MAX_DEPTH:
-        raise InvalidInput("url_too_deep", f"The URL has more than {MAX_DEPTH} folders or labels.")
+        raise url_error("url_too_deep")
     authority = _surt_authority(url)
     host = _surt_host(url.host)
     folders = (url.path[: i + 1] for i in _positions_from_the_right(url.path, "/"))
@@ -191,7 +222,7 @@ def domain_key(host: str) -> RuleKey:
 
 
 def key_host(text: str) -> str:
-    """The host that a key's text is about, as `CanonicalUrl.host` writes it."""
+    """The host that the text of a URL's or a place's key is about, as `CanonicalUrl.host` writes it."""
     authority = text[2:].partition(")/")[0]  # a host may contain ")" but never "/"
     host, _ = _split_port(authority)
     return host if is_ip(host) else ".".join(reversed(host.split(","))).replace("%2C", ",")
@@ -262,7 +293,3 @@ def _plain_escape(match: re.Match[str]) -> str:
     if character in _UNRESERVED and not (malformed and character in string.hexdigits):
         return malformed + character
     return f"{malformed}%{digits.upper()}"
-
-
-def _too_long() -> InvalidInput:
-    return InvalidInput("url_too_long", f"The address is longer than {MAX_URL_LENGTH} characters.")

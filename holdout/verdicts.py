@@ -43,10 +43,15 @@ class MatchMethod(StrEnum):
     EXACT_FILE = "exact_file"
     """The same bytes, the same decoded pixels or the same ISCC."""
     URL = "url"
+    PICTURE = "picture"
+    """The same picture on a known host, under another size, format, server or signature."""
     PATH = "path"
     ACCOUNT = "account"
+    """The account that the URL itself names as the picture's."""
     HOST = "host"
     DOMAIN = "domain"
+    PAGE = "page"
+    """A place of the page on which the caller found the picture, or the account that the caller names."""
     GEOMETRY = "geometry"
     """A near copy confirmed by geometric verification (same picture, contains, is part of)."""
     CODES = "codes"
@@ -72,10 +77,15 @@ class Query:
 
     url: str | None = None
     sha256: bytes | None = None
+    page_url: str | None = None
+    """Where the caller found the picture, and"""
+    account: str | None = None
+    """whose it was there (`platform:user`); neither is evidence of ours, so both may only restrict."""
     codes: Mapping[str, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        if self.url is None and self.sha256 is None and not any(self.codes.values()):
+        keys = (self.url, self.sha256, self.page_url, self.account)
+        if all(key is None for key in keys) and not any(self.codes.values()):
             raise InvalidInput("query_has_no_key", "Give a url, a sha256, codes or a picture.")
 
 

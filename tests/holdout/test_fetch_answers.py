@@ -6,7 +6,6 @@ import socket
 import ssl
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import holdout
 from holdout.errors import FetchFailed, HoldoutError, Unavailable
 from holdout.fetch import Fetched, FetchLimits, fetch
 from holdout.fetch.client import USER_AGENT
@@ -111,8 +111,7 @@ def test_only_the_url_and_who_we_are_is_sent(internet: Internet, monkeypatch: py
 
 
 def test_the_user_agent_names_the_version_of_the_project() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert f"Holdout/{project['project']['version']}" == USER_AGENT
+    assert f"Holdout/{holdout.__version__}" == USER_AGENT
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -1,10 +1,6 @@
 """What `fetch` does not go to. In every case here: not one connection, and DNS asked once at most."""
 
-import json
-import os
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +8,9 @@ from hypothesis import strategies as st
 
 from holdout.errors import FetchFailed, FetchRefused
 from holdout.fetch import fetch, is_public
+from tests.holdout.corpora import cases
 from tests.holdout.internet import OTHER_PUBLIC, PUBLIC, Internet, pages, redirect, reply
 from tests.holdout.test_fetch_addresses import NOT_PUBLIC
-
-CORPORA = os.environ.get("HOLDOUT_CORPORA", "")
 
 LOOPBACK_SPELLINGS = (
     "127.1",
@@ -219,31 +214,23 @@ def test_whatever_text_is_given_the_answer_is_one_of_ours(url: str) -> None:
     assert all(is_public(address) for address, _ in internet.connected)
 
 
-def cases() -> list[dict[str, Any]]:
-    listed = json.loads((Path(CORPORA) / "urltestdata.json").read_text(encoding="utf-8"))
-    return [case for case in listed if isinstance(case, dict)]
-
-
-@pytest.mark.skipif(
-    not CORPORA, reason="HOLDOUT_CORPORA does not name the folder of published conformance cases"
-)
+@pytest.mark.corpora
 def test_no_invalid_url_of_the_published_cases_reaches_even_dns() -> None:
     internet = Internet()
-    invalid = [case["input"] for case in cases() if case.get("failure") and not case.get("base")]
+    published = cases("urltestdata.json")
+    invalid = [case["input"] for case in published if case.get("failure") and not case.get("base")]
     assert len(invalid) >= 205
     assert {refusal(internet, url) for url in invalid} == {"url_invalid"}
     assert (internet.asked, internet.connected) == ([], [])
 
 
-@pytest.mark.skipif(
-    not CORPORA, reason="HOLDOUT_CORPORA does not name the folder of published conformance cases"
-)
+@pytest.mark.corpora
 def test_no_published_case_leads_to_a_private_network() -> None:
     class Private(Internet):
         def resolver(self, host: str) -> list[str]:
             return ["192.168.0.1"]
 
     internet = Private()
-    for case in cases():
+    for case in cases("urltestdata.json"):
         refusal(internet, case["input"])
     assert all(is_public(address) for address, _ in internet.connected)

@@ -1,7 +1,6 @@
 """Pillow's own collection of files that once crashed, hung or exhausted a decoder."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import pytest
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints import _wire
 from holdout.fingerprints.sandbox import Sandbox
+from tests.holdout import corpora
 
-CORPORA = os.environ.get("HOLDOUT_CORPORA")
-FILES = sorted(Path(CORPORA, "hostile_images").iterdir()) if CORPORA else []
 PEAK_BYTES = 200 << 20
 
-pytestmark = pytest.mark.skipif(
-    not FILES, reason="HOLDOUT_CORPORA names no folder with hostile_images (Pillow's Tests/images)"
-)
+pytestmark = pytest.mark.corpora
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +23,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield box
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", corpora.files("hostile_images"), ids=lambda path: path.name)
 def test_a_hostile_file_ends_in_a_coded_error_or_a_fingerprint(sandbox: Sandbox, path: Path) -> None:
     zygote = sandbox.zygote_pid
     report = sandbox.run(path.read_bytes(), orientations=True)

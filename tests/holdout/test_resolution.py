@@ -108,6 +108,56 @@ def test_a_host_is_not_reserved_by_somebody_who_only_has_an_address() -> None:
     assert outcome(said(DENY, MatchMethod.HOST, assurance=Assurance.L1)) is Outcome.UNKNOWN
 
 
+@pytest.mark.parametrize("method", [MatchMethod.URL, MatchMethod.PICTURE])
+def test_one_picture_is_reserved_by_anybody_and_opened_only_with_proof(method: MatchMethod) -> None:
+    assert outcome(said(DENY, method, assurance=Assurance.L0)) is Outcome.DENY
+    assert outcome(said(ALLOW, method, assurance=Assurance.L1)) is Outcome.UNKNOWN
+    assert outcome(said(ALLOW, method, assurance=Assurance.L2)) is Outcome.ALLOW
+
+
+def test_an_account_that_the_url_names_reserves_and_opens_once_it_is_proven() -> None:
+    assert outcome(said(DENY, MatchMethod.ACCOUNT, assurance=Assurance.L1)) is Outcome.UNKNOWN
+    assert outcome(said(DENY, MatchMethod.ACCOUNT, assurance=Assurance.L2)) is Outcome.DENY
+    assert outcome(said(ALLOW, MatchMethod.ACCOUNT, assurance=Assurance.L2)) is Outcome.ALLOW
+
+
+def test_all_of_my_account_no_this_picture_yes() -> None:
+    account = said(DENY, MatchMethod.ACCOUNT, statement="stm_account", specificity=(2, 18))
+    picture = said(ALLOW, MatchMethod.PICTURE, statement="stm_picture", specificity=(4, 18))
+    assert outcome(account, picture) is Outcome.ALLOW
+
+
+@pytest.mark.parametrize("assurance", list(Assurance))
+def test_a_page_that_the_caller_names_restricts_and_never_permits(assurance: Assurance) -> None:
+    reaches = assurance >= Assurance.L2
+    assert outcome(said(DENY, MatchMethod.PAGE, assurance=assurance)) is (
+        Outcome.DENY if reaches else Outcome.UNKNOWN
+    )
+    assert outcome(said(ALLOW, MatchMethod.PAGE, assurance=assurance)) is Outcome.UNKNOWN
+
+
+def test_a_page_takes_nothing_away_from_what_is_known_without_it() -> None:
+    site = said(DENY, MatchMethod.DOMAIN, statement="stm_site", specificity=(0, 2))
+    ask = {GEN: Preference.CONDITIONAL}
+    page = said(ask, MatchMethod.PAGE, statement="stm_page", specificity=(3, 40))
+    assert outcome(page) is Outcome.CONDITIONAL
+    assert outcome(site, page) is Outcome.DENY
+
+
+def test_my_pages_no_this_picture_yes() -> None:
+    pages = said(DENY, MatchMethod.PAGE, statement="stm_pages", specificity=(0, 9))
+    picture = said(ALLOW, MatchMethod.PICTURE, statement="stm_picture", specificity=(4, 18))
+    folder = said(ALLOW, MatchMethod.PATH, statement="stm_folder", specificity=(3, 30))
+    assert outcome(pages, picture) is Outcome.ALLOW
+    assert outcome(pages, folder) is Outcome.DENY
+    assert outcome(replace(pages, declarant="dcl_bob"), picture) is Outcome.DENY
+
+
+def test_a_grant_over_a_page_only_removes_the_restriction() -> None:
+    page = said(DENY, MatchMethod.PAGE)
+    assert outcome(page, grants=[grant()], vendor="org_vera") is Outcome.UNKNOWN
+
+
 def test_a_statement_holds_between_its_index_and_its_end() -> None:
     assert outcome(said(DENY, declared_at=101)) is Outcome.UNKNOWN
     assert outcome(said(DENY, declared_at=100)) is Outcome.DENY
@@ -234,7 +284,7 @@ def test_another_partys_statement_never_restricts_less(before: Any, others: Any,
 
 @given(st.lists(statements, max_size=6), st.lists(signals, max_size=3), st.lists(grants, max_size=3))
 def test_nothing_is_allowed_without_an_exact_and_proven_key(said: Any, observed: Any, granted: Any) -> None:
-    near = {MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE}
+    weak = {MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE, MatchMethod.PAGE}
     resolution = resolved(said, observed, granted)
     for use, result in resolution.uses.items():
         if result is not Outcome.ALLOW:
@@ -243,7 +293,7 @@ def test_nothing_is_allowed_without_an_exact_and_proven_key(said: Any, observed:
             s
             for s in said
             if s.assurance >= max(Assurance.L2, LEAST_ASSURANCE[s.method])
-            and s.method not in near
+            and s.method not in weak
             and not s.vouched
             and not s.disputed
             and use in s.preferences
@@ -260,6 +310,17 @@ def test_nothing_is_allowed_without_an_exact_and_proven_key(said: Any, observed:
 def test_signals_that_the_caller_supplies_only_restrict(said: Any, observed: Any) -> None:
     supplied = [replace(s, provenance=Provenance.SUPPLIED) for s in observed]
     without, with_them = resolved(said), resolved(said, supplied)
+    for use in UsageCategory:
+        assert (
+            with_them.uses[use] is without.uses[use]
+            or most_restrictive([with_them.uses[use], without.uses[use]]) is with_them.uses[use]
+        )
+
+
+@given(st.lists(statements, max_size=6))
+def test_pages_that_the_caller_names_only_restrict(said: Any) -> None:
+    known = [s for s in said if s.method is not MatchMethod.PAGE]
+    without, with_them = resolved(known), resolved(said)
     for use in UsageCategory:
         assert (
             with_them.uses[use] is without.uses[use]

@@ -1,26 +1,14 @@
 """The published conformance cases for URLs and host names (web-platform-tests)."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdout.errors import InvalidInput
 from holdout.urls import canonicalize
+from tests.holdout.corpora import cases
 
-CORPORA = os.environ.get("HOLDOUT_CORPORA", "")
-
-pytestmark = pytest.mark.skipif(
-    not CORPORA, reason="HOLDOUT_CORPORA does not name the folder of published conformance cases"
-)
-
-
-def cases(file: str) -> list[dict[str, Any]]:
-    """The cases of one corpus; strings among them are comments."""
-    listed = json.loads((Path(CORPORA) / file).read_text(encoding="utf-8"))
-    return [case for case in listed if isinstance(case, dict)]
+pytestmark = pytest.mark.corpora
 
 
 def host_of(url: str) -> str | None:

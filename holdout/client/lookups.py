@@ -1,0 +1,264 @@
+"""Lookups: what is sent, and how an answer is read. An answer is believed whole or not at all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from holdout.answers import NOTHING_SAID, Answer, Answers, Uses
+from holdout.client.wire import Reply, Request
+from holdout.errors import AnswerUnusable
+from holdout.verdicts import Access, AsOf, Outcome, Query, Reason, Status
+from holdout.vocabulary import UsageCategory
+
+MOST_QUERIES: Final = 10_000
+"""A call may ask about so many."""
+MOST_KEYS: Final = 100_000
+"""And about so many packed keys."""
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bodies are kept smaller than that (a registry takes 64 MiB), unless one query alone is larger."""
+
+KEYS: Final = "application/vnd.holdout.keys"
+KEY_BYTES: Final = 16
+TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+
+_PATH: Final = "/v1/lookups"
+_HITS: Final = MappingProxyType({"answers": "hits"})
+_T = TypeVar("_T")
+
+
+def chunks(values: Iterator[_T], *, size: int = MOST_QUERIES) -> Iterator[list[_T]]:
+    """Any number of values in lists of at most `size`."""
+    while chunk := list(islice(values, size)):
+        yield chunk
+
+
+def url_requests(urls: Sequence[str]) -> Iterator[tuple[int, Request]]:
+    """Ask about URLs, with how many each request asks about: one request, or more for very long URLs."""
+    body, media_type = _url_body(urls)
+    if len(body) > MOST_BYTES and len(urls) > 1:
+        half = len(urls) // 2
+        yield from url_requests(urls[:half])
+        yield from url_requests(urls[half:])
+    else:
+        yield len(urls), _request(body, media_type, cost=len(urls), params=_HITS)
+
+
+def _url_body(urls: Sequence[str]) -> tuple[bytes, str]:
+    """Lines, and JSON only where a URL holds a line end (URL parsers drop it)."""
+    text = "\n".join(urls)
+    try:
+        lines = text.encode()
+    except UnicodeEncodeError:
+        # A lone surrogate is in no URL: the empty text gets the error that it would get (`url_invalid`).
+        return _url_body([url if _is_unicode(url) else "" for url in urls])
+    if text.count("\n") != len(urls) - 1 or "\r" in text:
+        return msgspec.json.encode({"urls": urls}), JSON
+    # A body that ends with a line end has, to some readers, one line less: an empty last URL becomes a blank.
+    return lines if urls[-1] else lines + b" ", TEXT
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def key_request(keys: bytes) -> Request:
+    """Ask about packed keys, one after the other, of 16 bytes each: for a file the first of its SHA-256."""
+    return _request(keys, KEYS, cost=len(keys) // KEY_BYTES, params=_HITS)
+
+
+def query_requests(queries: Sequence[Query], *, hits: bool = False) -> Iterator[tuple[int, Request]]:
+    """Ask about pictures by any mix of keys, with all reasons, or (`hits`) in columns."""
+    body = msgspec.json.encode({"queries": [_query_json(query) for query in queries]})
+    if len(body) > MOST_BYTES and len(queries) > 1:
+        half = len(queries) // 2
+        yield from query_requests(queries[:half], hits=hits)
+        yield from query_requests(queries[half:], hits=hits)
+    else:
+        yield len(queries), _request(body, JSON, cost=len(queries), params=_HITS if hits else {})
+
+
+def _query_json(query: Query) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for name in ("url", "page_url", "account"):
+        if (text := getattr(query, name)) is not None:
+            said[name] = text if _is_unicode(text) else ""
+    if query.sha256 is not None:
+        said["sha256"] = query.sha256.hex()
+    if query.codes:
+        said["codes"] = {name: [code.hex() for code in codes] for name, codes in query.codes.items()}
+    return said
+
+
+def _request(body: bytes, media_type: str, *, cost: int, params: Mapping[str, str]) -> Request:
+    return Request("POST", _PATH, params, {"content-type": media_type}, body, quota="lookups", cost=cost)
+
+
+class _AsOf(msgspec.Struct):
+    log_index: int
+    time: datetime
+
+
+class _Error(msgspec.Struct):
+    code: str
+    detail: str = ""
+
+
+class _Reason(msgspec.Struct):
+    source: str
+    method: str
+    assurance: str | None
+    uses: dict[str, str]
+
+
+class _Result(msgspec.Struct):
+    status: Status
+    uses: dict[str, str] = {}
+    access: Access = Access.UNKNOWN
+    disputed: bool = False
+    reasons: list[_Reason] = []
+    error: _Error | None = None
+
+
+class _All(msgspec.Struct):
+    as_of: _AsOf
+    results: list[_Result]
+
+
+class _Status(_Result):
+    as_of: _AsOf | None = None
+
+
+class _HitColumns(msgspec.Struct):
+    row: list[int]
+    outcome: list[int]
+    source: list[str | None]
+    disputed: list[int] = []
+
+
+class _FailedColumns(msgspec.Struct):
+    row: list[int]
+    code: list[str]
+
+
+class _Hits(msgspec.Struct):
+    as_of: _AsOf
+    queries: int
+    outcomes: list[dict[str, str]]
+    hits: _HitColumns
+    failed: _FailedColumns
+    index_version: int | None = None
+
+
+_Shape = TypeVar("_Shape")
+
+
+def read_all(reply: Reply, *, asked: int) -> list[Answer]:
+    """The answers with all reasons. Raises `AnswerUnusable` unless there are exactly `asked`."""
+    said = _decode(reply, _All)
+    if len(said.results) != asked:
+        raise _unusable(f"it has {len(said.results)} results for {asked} queries")
+    as_of = _moment(said.as_of)
+    return [_answer(result, as_of) for result in said.results]
+
+
+def read_status(reply: Reply) -> Answer:
+    """The answer of `GET /v1/status`. Raises `AnswerUnusable`."""
+    said = _decode(reply, _Status)
+    return _answer(said, _moment(said.as_of) if said.as_of else None)
+
+
+def read_hits(reply: Reply, *, asked: int) -> Answers:
+    """The answers in columns. What does not stand in them counts as "nothing said", so they must be whole.
+
+    Raises `AnswerUnusable` unless they are about exactly `asked` queries and their columns fit each other.
+    """
+    said = _decode(reply, _Hits)
+    if said.queries != asked:
+        raise _unusable(f"it answers {said.queries} queries and {asked} were asked")
+    hits, failed = said.hits, said.failed
+    if not len(hits.row) == len(hits.outcome) == len(hits.source) or len(failed.row) != len(failed.code):
+        raise _unusable("its columns differ in length")
+    rows, bad = _rows(hits.row, asked), _rows(failed.row, asked)
+    which = np.array(hits.outcome, np.int64)
+    if which.size and not 0 <= which.min() <= which.max() < len(said.outcomes):
+        raise _unusable("it names an outcome that it does not have")
+    outcome, error = np.zeros(asked, np.uint16), np.zeros(asked, np.uint16)
+    outcome[rows] = which + 1
+    codes = list(dict.fromkeys(failed.code))
+    error[bad] = [codes.index(code) + 1 for code in failed.code]
+    if (outcome.astype(bool) & error.astype(bool)).any() or "" in codes:
+        raise _unusable("a row in it is both checked and failed")
+    return Answers(
+        outcomes=(NOTHING_SAID, *(_uses(uses) for uses in said.outcomes)),
+        outcome=outcome,
+        errors=("", *codes),
+        error=error,
+        sources={row: source for row, source in zip(hits.row, hits.source, strict=True) if source},
+        disputed=_rows(hits.disputed, asked),
+        as_of=(_moment(said.as_of),),
+        index_versions=() if said.index_version is None else (said.index_version,),
+    )
+
+
+def _rows(rows: list[int], asked: int) -> NDArray[np.int64]:
+    found = np.array(rows, np.int64)
+    if found.size and not (found[0] >= 0 and found[-1] < asked and (np.diff(found) > 0).all()):
+        raise _unusable("its rows are out of order or were not asked about")
+    return found
+
+
+def _answer(result: _Result, as_of: AsOf | None) -> Answer:
+    if result.status is Status.FAILED:
+        error = result.error or _Error("error_missing")
+        return Answer(Status.FAILED, error=error.code, detail=error.detail, as_of=as_of)
+    reasons = tuple(map(_reason, result.reasons))
+    return Answer(
+        Status.CHECKED,
+        _uses(result.uses),
+        source=reasons[0].source if reasons else None,
+        reasons=reasons,
+        disputed=result.disputed,
+        access=result.access,
+        as_of=as_of,
+    )
+
+
+def _uses(said: Mapping[str, str]) -> Uses:
+    try:
+        return MappingProxyType({use: Outcome(said[use]) for use in UsageCategory})
+    except (KeyError, ValueError) as error:
+        raise _unusable(f"it has an answer that this version cannot read ({error})") from error
+
+
+def _reason(said: _Reason) -> Reason:
+    try:
+        outcomes = {UsageCategory(use): Outcome(outcome) for use, outcome in said.uses.items()}
+        assurance = None if said.assurance is None else int(said.assurance.removeprefix("L"))
+    except ValueError as error:
+        raise _unusable(f"it has a reason that this version cannot read ({error})") from error
+    return Reason(said.source, said.method, assurance, MappingProxyType(outcomes))
+
+
+def _moment(said: _AsOf) -> AsOf:
+    return AsOf(said.log_index, said.time)
+
+
+def _decode(reply: Reply, shape: type[_Shape]) -> _Shape:
+    try:
+        return msgspec.json.decode(reply.body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unusable(str(error)) from error
+
+
+def _unusable(why: str) -> AnswerUnusable:
+    return AnswerUnusable(
+        "answer_unusable",
+        f"The registry's answer does not answer what was asked: {why}. Nothing of it counts.",
+    )
