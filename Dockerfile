@@ -19,13 +19,15 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=config.settings.production \
     HOLDOUT_VAR_DIR=/app/var \
-    HOLDOUT_STORE_DIR=/store
+    HOLDOUT_STORE_DIR=/store \
+    NUMBA_CACHE_DIR=/tmp/numba
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY . .
 # The settings insist on values; these are thrown away with the command.
 RUN python -m compileall -q . \
     && SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
+    HOLDOUT_SNAPSHOT_SIGNING_KEY="$(python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())')" \
     ALLOWED_HOSTS=build EMAIL_HOST=build DATABASE_URL=postgresql://build REDIS_URL=redis://build \
     python manage.py collectstatic --no-input
 

@@ -7,11 +7,12 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor, Source, actor_of
 from accounts.desk import Desk, organization_filter, typed_filter
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
-from accounts.services import record, revoke_key
+from accounts.services import record, revoke_key, unvet_for_snapshots, vet_for_snapshots
 
 
 @admin.register(User)
@@ -21,7 +22,7 @@ class UserDesk(Desk):
     list_display = ("__str__", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_active")
     search_fields = ("=email",)
-    search_help_text = "The whole email address."
+    search_help_text = _("The whole email address.")
     fields = ("email", "is_staff", "is_active", "date_joined", "last_login")
 
     def change_view(
@@ -41,6 +42,7 @@ class UserDesk(Desk):
 class Members(admin.TabularInline):  # type: ignore[type-arg] # as in accounts.desk
     model = Membership
     fields = readonly_fields = ("user", "created_at")
+    template = "admin/read_only_inline.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user", "organization")
@@ -48,11 +50,40 @@ class Members(admin.TabularInline):  # type: ignore[type-arg] # as in accounts.d
 
 @admin.register(Organization)
 class OrganizationDesk(Desk):
-    list_display = ("public_id", "name", "side", "created_at")
-    list_filter = ("side",)
+    list_display = ("public_id", "name", "side", "may_fetch_snapshots", "created_at")
+    list_filter = ("side", "may_fetch_snapshots")
     search_fields = ("=public_id", "name")
-    fields = ("public_id", "name", "side", "created_at")
+    fields = ("public_id", "name", "side", "may_fetch_snapshots", "created_at")
     inlines = (Members,)
+    actions = ("vet", "unvet")
+
+    @admin.action(description=_("Let the selected organisations fetch snapshots"))
+    def vet(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_vet,
+            question=_("Let these organisations fetch snapshots? With one they can test any address."),
+            done=_("may fetch snapshots"),
+        )
+
+    @admin.action(description=_("Let the selected organisations fetch no more snapshots"))
+    def unvet(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_unvet,
+            question=_("Refuse snapshots to these organisations? What they have ends within two days."),
+            done=_("may not fetch snapshots"),
+        )
+
+
+def _vet(organization: Organization, by: Actor) -> None:
+    vet_for_snapshots(organization=organization, by=by)
+
+
+def _unvet(organization: Organization, by: Actor) -> None:
+    unvet_for_snapshots(organization=organization, by=by)
 
 
 @admin.register(ApiKey)
@@ -64,14 +95,14 @@ class ApiKeyDesk(Desk):
     fields = ("public_id", "organization", "name", "hint", "created_at", "revoked_at")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke the selected keys")
+    @admin.action(description=_("Revoke the selected keys"))
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> TemplateResponse | None:
         return self.carry_out(
             request,
             rows.select_related("organization"),
             act=_revoke,
-            question="Revoke these keys? Programs that use them are refused at once.",
-            done="revoked",
+            question=_("Revoke these keys? Programs that use them are refused at once."),
+            done=_("revoked"),
         )
 
 
@@ -83,14 +114,17 @@ def _revoke(key: ApiKey, by: Actor) -> None:
 class AuditEventDesk(Desk):
     list_display = ("when", "what", "actor", "object_id", "organization", "network")
     list_display_links = ("when",)
-    list_filter = (typed_filter("organisation", "organization"), typed_filter("user number", "actor"))
+    list_filter = (
+        organization_filter("organization"),
+        typed_filter("user_number", "actor", heading=_("user number")),
+    )
     search_fields = ("=object_id", "=public_id", "=request_id", "^what")
-    search_help_text = "An id, or how the event begins, such as staff:api_key."
+    search_help_text = _("An id, or how the event begins, such as staff:api_key.")
     fields: ClassVar = (
         *("public_id", "when", "what", "actor", "object_id", "organization"),
         *("request_id", "network", "details"),
     )
 
-    @admin.display(description="at (UTC)")
+    @admin.display(description=_("at (UTC)"))
     def when(self, event: AuditEvent) -> str:
         return f"{event.at:%Y-%m-%d %H:%M:%S}"

@@ -3,8 +3,9 @@
 Nobody may change a row there (`accounts.permissions`). What has an effect is an action that calls a service.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -12,9 +13,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor, Source, actor_of
 from holdout.errors import HoldoutError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as Text
 
 
 class Desk(admin.ModelAdmin):  # type: ignore[type-arg] # generic for type checkers only
@@ -25,6 +30,8 @@ class Desk(admin.ModelAdmin):  # type: ignore[type-arg] # generic for type check
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
+    refusals: "ClassVar[Mapping[str, Text]]" = MappingProxyType({})
+    """What the services that the actions call may refuse, by error code."""
 
     def carry_out(
         self,
@@ -32,8 +39,8 @@ class Desk(admin.ModelAdmin):  # type: ignore[type-arg] # generic for type check
         rows: QuerySet[Any],
         *,
         act: Callable[[Any, Actor], None],
-        question: str,
-        done: str,
+        question: "Text",
+        done: "Text",
     ) -> TemplateResponse | None:
         """Ask `question` first; once confirmed, `act` on each row by itself and tell how each went.
 
@@ -48,7 +55,9 @@ class Desk(admin.ModelAdmin):  # type: ignore[type-arg] # generic for type check
             try:
                 act(row, by)
             except HoldoutError as error:
-                self.message_user(request, f"{row}: {error.detail}", messages.ERROR)
+                why = self.refusals.get(error.code, error.detail)
+                # The id last: the page begins every message with a capital letter.
+                self.message_user(request, f"{why} {row}", messages.ERROR)
             else:
                 self.message_user(request, f"{done}: {row}", messages.SUCCESS)
         return None
@@ -56,18 +65,18 @@ class Desk(admin.ModelAdmin):  # type: ignore[type-arg] # generic for type check
 
 def organization_filter(path: str) -> type[admin.SimpleListFilter]:
     """Narrows a table to one organisation; `path` leads from a row to its public id."""
-    return typed_filter("organisation", path)
+    return typed_filter("organisation", path, heading=_("organisation"))
 
 
-def typed_filter(name: str, path: str) -> type[admin.SimpleListFilter]:
-    """Narrows a table to the rows where `path` has the value that is typed in.
+def typed_filter(name: str, path: str, *, heading: "Text") -> type[admin.SimpleListFilter]:
+    """Narrows a table to the rows where `path` has the value that is typed in; `name` stands in the address.
 
     Django's own filters list every value that there is, which here may be a million.
     """
 
     class TypedFilter(admin.SimpleListFilter):
-        title = name
-        parameter_name = name.replace(" ", "_")
+        title = heading
+        parameter_name = name
         template = "admin/typed_filter.html"
 
         def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:  # noqa: ARG002

@@ -53,6 +53,9 @@ class Organization(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=organization_id, editable=False)
     name = models.CharField(max_length=200)
     side = models.CharField(max_length=10, choices=Side)
+    may_fetch_snapshots = models.BooleanField(
+        default=False, db_default=False, help_text="Vetted: may have the whole state to screen with."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -111,7 +114,7 @@ def audit_event_id() -> str:
 class AuditEvent(models.Model):
     """That somebody did something which others may have to answer for; for ever, and without personal data.
 
-    A database trigger refuses UPDATE and DELETE. No foreign keys: it outlives the person and the thing.
+    Triggers refuse UPDATE, DELETE and TRUNCATE. No foreign keys: it outlives the person and the thing.
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=audit_event_id, editable=False)

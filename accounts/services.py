@@ -34,6 +34,29 @@ def issue_key(*, organization: Organization, name: str, by: Actor = SYSTEM) -> t
     return row, text
 
 
+def vet_for_snapshots(*, organization: Organization, by: Actor) -> None:
+    """From now on `organization` may fetch snapshots and ask for ranges of keys."""
+    _set_vetted(organization, True, action="vetted", by=by)
+
+
+def unvet_for_snapshots(*, organization: Organization, by: Actor) -> None:
+    """From now on it may not; what it has expires by itself."""
+    _set_vetted(organization, False, action="unvetted", by=by)
+
+
+def _set_vetted(organization: Organization, vetted: bool, *, action: str, by: Actor) -> None:
+    with transaction.atomic():
+        other = Organization.objects.filter(pk=organization.pk, may_fetch_snapshots=not vetted)
+        if other.update(may_fetch_snapshots=vetted):
+            record(
+                by=by,
+                subject="organization",
+                action=action,
+                object_id=organization.public_id,
+                organization=organization,
+            )
+
+
 def revoke_key(*, key: ApiKey, by: Actor = SYSTEM) -> None:
     """From now on nobody gets in with `key`. Revoking twice changes nothing."""
     with transaction.atomic():

@@ -19,6 +19,8 @@ from django.http.response import HttpResponseBase
 from api.problems import problem_of
 from holdout.errors import Unavailable
 
+OVERLOADED: Final = "overloaded"
+
 
 class Overloaded(Unavailable):
     """This process has as much in hand as it can do well."""
@@ -74,11 +76,18 @@ class Turns:
 
 # A transfer takes as long as the other side's network, a lookup takes the processor: neither may keep the
 # other out, and all of them together must leave threads for what has no gate.
-_GATES: Final = {name: Gate(name) for name in ("lookups", "status", "uploads", "downloads")}
-_TURNS: Final[dict[Gate, AbstractContextManager[None]]] = {_GATES["lookups"]: Turns()}
+_GATES: Final = {name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads")}
+_COMPUTING: Final = Turns()
+_TURNS: Final[dict[Gate, AbstractContextManager[None]]] = dict.fromkeys(
+    (_GATES["lookups"], _GATES["compat"]), _COMPUTING
+)
 _NOBODY_WAITS: Final = nullcontext()
 _DOORS: Final = {
     ("POST", "/v1/lookups"): "lookups",
+    # These clients send ten batches at once and give up at the first refusal: more of them may wait.
+    ("POST", "/api/v2/query/urls"): "compat",
+    ("POST", "/api/v2/query/urls/"): "compat",
+    ("POST", "/v1/confirm"): "lookups",
     ("GET", "/v1/status"): "status",
     ("HEAD", "/v1/status"): "status",
     ("POST", "/v1/jobs"): "uploads",
@@ -114,13 +123,14 @@ class AdmissionMiddleware:
 
 
 def _gate_for(request: HttpRequest) -> Gate | None:
-    if request.path.startswith("/v1/jobs/") and request.path.endswith("/result"):
+    is_result = request.path.startswith("/v1/jobs/") and request.path.endswith("/result")
+    if is_result or request.path.startswith("/v1/snapshots/"):
         return _GATES["downloads"]
     door = _DOORS.get((request.method or "", request.path))
     return _GATES[door] if door else None
 
 
 def _refusal() -> HttpResponse:
-    refusal = problem_of(Overloaded("overloaded", "Too much is going on just now; try again shortly."))
+    refusal = problem_of(Overloaded(OVERLOADED, "Too much is going on just now; try again shortly."))
     refusal["Content-Length"] = str(len(refusal.content))  # CommonMiddleware, which adds it, comes later
     return refusal

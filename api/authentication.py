@@ -20,11 +20,13 @@ class Caller(NamedTuple):
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer ho_live_...`"""
 
+    scheme = b"bearer"
+
     def authenticate(self, request: Request) -> tuple[Caller, ApiKey] | None:
         scheme, _, text = get_authorization_header(request).partition(b" ")
         if not scheme:
             return None
-        key = live_key(text.decode("ascii", "replace").strip()) if scheme.lower() == b"bearer" else None
+        key = live_key(text.decode("ascii", "replace").strip()) if scheme.lower() == self.scheme else None
         if key is None:
             raise AuthenticationFailed("This key is unknown or revoked. Send `Authorization: Bearer KEY`.")
         return Caller(key.organization), key

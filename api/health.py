@@ -5,6 +5,9 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.exceptions import RedisError
 
+from holdout.errors import Unavailable
+from lookup.engine import current_view
+
 
 def livez(_request: HttpRequest) -> HttpResponse:
     """The process runs. It asks nothing else, so that trouble elsewhere never gets it restarted."""
@@ -12,12 +15,12 @@ def livez(_request: HttpRequest) -> HttpResponse:
 
 
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """200 when lookups can be answered: the database is there and migrated.
+    """200 when lookups can be answered: the database is there and migrated, the read index is kept up.
 
     Without Valkey lookups still work and jobs wait, so it is reported and does not count.
     """
-    checks = {"database": _database(), "valkey": _valkey()}
-    ready = checks["database"] == "ok"
+    checks = {"database": _database(), "index": _index(), "valkey": _valkey()}
+    ready = checks["database"] == checks["index"] == "ok"
     return JsonResponse({"status": "ok" if ready else "unavailable", **checks}, status=200 if ready else 503)
 
 
@@ -27,6 +30,14 @@ def _database() -> str:
             cursor.execute("SELECT 1 FROM ledger_logentry LIMIT 1")
     except Error as error:
         return type(error).__name__
+    return "ok"
+
+
+def _index() -> str:
+    try:
+        current_view()
+    except Unavailable as error:
+        return error.code
     return "ok"
 
 

@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from accounts import idempotency
 from accounts.models import IdempotentResponse
 from api.authentication import caller
-from api.problems import problem, problem_of
+from api.problems import Problem, problem_of
 from holdout.errors import HoldoutError, InvalidInput, Unavailable
 
 _KEPT_HEADERS: Final = ("Content-Type", "Location")
@@ -30,11 +30,14 @@ _SLOWEST_BYTES_PER_SECOND: Final = 256 * 1024
 Execute = Callable[[Iterator[bytes]], HttpResponse]
 
 
-def once(request: Request, body: Iterator[bytes], execute: Execute) -> HttpResponse:
+def once(
+    request: Request, body: Iterator[bytes], execute: Execute, *, undo: Callable[[], None]
+) -> HttpResponse:
     """`execute(body)`, or what it answered when the request came with the same key before.
 
-    `execute` gets the body in parts and does everything in the transaction that it finds. Raises, besides
-    what it raises, what `accounts.idempotency.claim` does.
+    `execute` gets the body in parts and does everything in the transaction that it finds; `undo` undoes the
+    rest when that is rolled back. It is not called after a database error: what was done may stand. Raises,
+    besides what `execute` raises, what `accounts.idempotency.claim` does.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -48,7 +51,7 @@ def once(request: Request, body: Iterator[bytes], execute: Execute) -> HttpRespo
     if row.state == IdempotentResponse.State.DONE:
         return _again(row, hashed)
     try:
-        return _first(row, hashed, execute)
+        return _first(row, hashed, execute, undo)
     except (Unavailable, DatabaseError, RedisError):
         with suppress(DatabaseError):  # else the lease runs out
             idempotency.release(row)
@@ -74,7 +77,9 @@ class _Hashed:
         return self._sha256.digest() if self._whole else None
 
 
-def _first(row: IdempotentResponse, body: _Hashed, execute: Execute) -> HttpResponse:
+def _first(
+    row: IdempotentResponse, body: _Hashed, execute: Execute, undo: Callable[[], None]
+) -> HttpResponse:
     try:
         with transaction.atomic():
             response = execute(iter(body))
@@ -83,13 +88,15 @@ def _first(row: IdempotentResponse, body: _Hashed, execute: Execute) -> HttpResp
     except (Unavailable, DatabaseError, RedisError):
         raise
     except HoldoutError as error:
+        undo()
         response = problem_of(error)
         _complete(row, body, response)
         return response
     except Exception:
+        undo()
         # What `config.errors.server_error` will answer; the exception goes on, so that it is logged.
         _complete(
-            row, body, problem(status=500, code="internal_error", detail="Our mistake; it has been logged.")
+            row, body, Problem(status=500, code="internal_error", detail="Our mistake; it has been logged.")
         )
         raise
 

@@ -20,24 +20,24 @@ _CODES = {
 }
 
 
-def problem(*, status: int, code: str, detail: str) -> HttpResponse:
+class Problem(JsonResponse):
     """A problem document; `code` is stable, `detail` is for a person."""
-    return JsonResponse(
-        {
+
+    def __init__(self, *, status: int, code: str, detail: str) -> None:
+        document = {
             "type": f"urn:holdout:problem:{code}",
             "title": code.replace("_", " ").capitalize(),
             "status": status,
             "code": code,
             "detail": detail,
-        },
-        status=status,
-        content_type="application/problem+json",
-    )
+        }
+        super().__init__(document, status=status, content_type="application/problem+json")
+        self.code = code
 
 
 def problem_of(error: HoldoutError) -> HttpResponse:
     """The problem document of one of our own errors, with Retry-After where it knows when."""
-    response = problem(status=error.http_status, code=error.code, detail=error.detail)
+    response = Problem(status=error.http_status, code=error.code, detail=error.detail)
     if retry_after := getattr(error, "retry_after_seconds", None):
         response["Retry-After"] = str(retry_after)
     return response
@@ -52,7 +52,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return None
     code = str(error.get_codes()) if isinstance(error, APIException) else "not_found"
     detail = str(error.detail) if isinstance(error, APIException) else "There is nothing here."
-    rendered = problem(status=response.status_code, code=_CODES.get(code, code), detail=detail)
+    rendered = Problem(status=response.status_code, code=_CODES.get(code, code), detail=detail)
     for header, value in response.items():
         if header != "Content-Type":
             rendered[header] = value

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Final
 
+from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
 
 # Not autodiscovered: a library's own tables may show what must not be seen, such as the secrets of MFA.
@@ -16,3 +17,7 @@ class StaffAreaConfig(SimpleAdminConfig):
         super().ready()
         for room in _ROOMS:
             import_module(f"{room}.admin")
+        # Imported late: it needs the models, which this module is read before.
+        from web.staff_words import translate_names
+
+        translate_names(admin.site)

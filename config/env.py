@@ -1,13 +1,19 @@
 """Reading settings from the environment; a bad or missing value stops the start and names the variable."""
 
+import base64
 import os
+import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+
+from holdout.errors import InvalidInput
+from holdout.signing import KEY_BYTES, PublicKey, SigningKey
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -62,6 +68,38 @@ def env_secret(name: str) -> str:
     return value
 
 
+def env_signing_key(name: str) -> str:
+    """An Ed25519 key, 32 random bytes in base64, from NAME or the file that NAME_FILE names."""
+    key = env_secret(name)
+    try:
+        SigningKey.from_text(key)
+    except InvalidInput as error:
+        raise ImproperlyConfigured(f"{name}: {error.detail}") from None
+    return key
+
+
+def env_public_keys(name: str) -> list[str]:
+    """A comma-separated list of Ed25519 public keys in base64."""
+    keys = env_list(name)
+    try:
+        return [PublicKey.from_text(key).text for key in keys]
+    except InvalidInput as error:
+        raise ImproperlyConfigured(f"{name}: {error.detail}") from None
+
+
+def kept_signing_key(path: Path) -> str:
+    """The key in that file, which is made at the first call: for one's own machine."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = path.with_name(f"{path.name}.{os.getpid()}")
+        mine.touch(mode=0o600)
+        mine.write_text(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
+        with suppress(FileExistsError):  # of several processes one is the first
+            os.link(mine, path)
+        mine.unlink()
+    return path.read_text(encoding="ascii")
+
+
 def database_from_url(url: str) -> dict[str, object]:
     """Django's database settings from a libpq URL; its own query options stay options."""
     try:
@@ -71,7 +109,7 @@ def database_from_url(url: str) -> dict[str, object]:
     known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     database: dict[str, object] = {django: parts.get(libpq, "") for libpq, django in known.items()}
     return database | {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
         "OPTIONS": {k: v for k, v in parts.items() if k not in known},
     }
 

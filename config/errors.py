@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
-from api.problems import problem, problem_of
+from api.problems import Problem, problem_of
 from holdout.errors import Unavailable
 
 _FOR_PROGRAMS = ("/v1/", "/livez", "/readyz", "/badge/")
@@ -24,7 +24,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(_FOR_PROGRAMS):
         if away:
             return problem_of(_AWAY)
-        return problem(status=500, code="internal_error", detail="Our mistake; it has been logged.")
+        return Problem(status=500, code="internal_error", detail="Our mistake; it has been logged.")
     status = 503 if away else 500
     # Not render(): the context processors would ask the database who is signed in.
     return HttpResponse(render_to_string("errors/unavailable.html", {"away": away}), status=status)
@@ -33,10 +33,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """handler404."""
     if request.path.startswith(_FOR_PROGRAMS):
-        return problem(status=404, code="not_found", detail="There is nothing here.")
+        return Problem(status=404, code="not_found", detail="There is nothing here.")
     return render(request, "errors/not_found.html", status=404)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """handler400: Django refused the request before a view saw it."""
-    return problem(status=400, code="request_malformed", detail="The request cannot be read.")
+    return Problem(status=400, code="request_malformed", detail="The request cannot be read.")

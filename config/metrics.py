@@ -33,7 +33,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.metrics import count_shed, count_throttled
+from holdout.errors import Unavailable
 from ledger.models import Log
+from lookup.engine import current_view
 from lookup.jobs import RESULTS_KEPT
 from lookup.metrics import Door, count_lookup
 from lookup.models import LookupJob
@@ -50,6 +52,8 @@ _SECONDS = Histogram(
 )
 _DOORS: Final = {
     ("POST", "v1/lookups"): Door.NOW,
+    ("POST", "api/v2/query/urls"): Door.SPAWNING,
+    ("POST", "api/v2/query/urls/"): Door.SPAWNING,
     ("GET", "v1/status"): Door.STATUS,
     ("POST", "v1/jobs"): Door.JOB,
     ("GET", "badge/<str:work_id>.svg"): Door.BADGE,
@@ -149,6 +153,12 @@ QUERIES: Final = {
         SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)
         FROM registry_asset WHERE state <> 'fingerprinted' AND state = 'received'
     """,
+    "snapshot": """
+        SELECT coalesce((
+            SELECT extract(epoch FROM clock_timestamp() - created_at) FROM lookup_snapshot
+            ORDER BY version DESC LIMIT 1
+        ), 0)
+    """,
     "overdue": """
         SELECT 'job_files', count(*) FROM lookup_lookupjob
         WHERE swept_at IS NULL AND finished_at < clock_timestamp() - %(results_kept)s
@@ -186,6 +196,8 @@ class RegistryState(Collector):
             yield from _of_logs(rows)
             yield from _of_jobs(rows)
             yield from _of_pictures(rows)
+            yield from _of_index(rows)
+            yield from _of_snapshot(rows)
         yield from _of_valkey()
         yield from _of_store()
 
@@ -239,6 +251,22 @@ def _of_pictures(rows: _Rows) -> Iterator[GaugeMetricFamily]:
     yield _gauge("holdout_pictures_waiting_oldest_seconds", "Age of the oldest of them.", oldest)
     overdue = "Files that the hourly sweeps should have deleted."
     yield _family("holdout_overdue_deletions", overdue, "what", rows["overdue"])
+
+
+def _of_snapshot(rows: _Rows) -> Iterator[GaugeMetricFamily]:
+    ((age,),) = rows["snapshot"]
+    yield _gauge("holdout_snapshot_age_seconds", "Since a snapshot for vendors was published.", age)
+
+
+def _of_index(rows: _Rows) -> Iterator[GaugeMetricFamily]:
+    entries = next(int(entries) for log, entries in rows["logs"] if log == Log.DECLARATIONS)
+    try:
+        indexed, up = current_view().as_of.log_index + 1, 1.0
+    except Unavailable:
+        indexed, up = 0, 0.0
+    yield _gauge("holdout_index_up", "1 when the read index can be opened and its indexer is alive.", up)
+    missing = max(0, entries - indexed)
+    yield _gauge("holdout_index_lag_entries", "Log entries that the read index does not have yet.", missing)
 
 
 def _of_valkey() -> Iterator[GaugeMetricFamily]:

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
 
+from api.admission import OVERLOADED
 from api.authentication import Caller
+from api.problems import Problem
 from config.logging import Fields, request_fields
 from config.metrics import count_request
 
@@ -58,8 +60,19 @@ def _note(request: HttpRequest, response: HttpResponseBase, *, seconds: float) -
     )
     if route in _QUIET and status < 500:
         return
-    level = logging.ERROR if status >= 500 else logging.INFO
-    logger.log(level, "request answered", extra={"status": status, "duration_ms": round(seconds * 1000, 1)})
+    said: Fields = {"status": status, "duration_ms": round(seconds * 1000, 1), **_code(response)}
+    logger.log(_level(status, said.get("code")), "request answered", extra=said)
+
+
+def _code(response: HttpResponseBase) -> Fields:
+    return {"code": response.code} if isinstance(response, Problem) else {}
+
+
+def _level(status: int, code: object) -> int:
+    if code == OVERLOADED:
+        # Nothing failed, and under load there are thousands of them: an error among them must stand out.
+        return logging.WARNING
+    return logging.ERROR if status >= 500 else logging.INFO
 
 
 def _fields(request: HttpRequest, request_id: str) -> Fields:

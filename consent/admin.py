@@ -1,6 +1,8 @@
 """The staff area's table of statements. Their declarants supersede them; nothing is withdrawn here."""
 
 from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
+from django.utils.translation import gettext_lazy as _
 
 from accounts.desk import Desk, organization_filter
 from consent.models import Statement
@@ -20,14 +22,15 @@ class StatementDesk(Desk):
         *("terms_url", "vouched", "created_at"),
     )
 
-    @admin.display
+    @admin.display(description=_("subject"))
     def subject(self, statement: Statement) -> str:
         return str(statement.work or statement.locator)
 
-    @admin.display
+    @admin.display(description=_("says"))
     def says(self, statement: Statement) -> str:
         """Each answer with its uses; nothing for a withdrawal."""
         said: dict[str, list[str]] = {}
         for use in _USES:
-            said.setdefault(getattr(statement, use), []).append(use)
+            answer = getattr(statement, f"get_{use}_display")()
+            said.setdefault(str(answer), []).append(str(label_for_field(use, Statement)))
         return "; ".join(f"{answer}: {', '.join(uses)}" for answer, uses in said.items() if answer)

@@ -17,7 +17,9 @@ from demo.rules import DemoRule, rules
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from holdout.vocabulary import PRESETS
+from ledger.models import LogEntry
 from ledger.services import wait_for_entry
+from lookup.indexing import wait_until_indexed
 from registry.models import Declarant, Fingerprint
 from registry.services import authorize_locators, await_fingerprints, receive_picture, register_locators
 
@@ -41,8 +43,7 @@ def seed_pictures(*, advance: Advance) -> None:
         if not _is_registered(declarant, picture):
             asset = receive_picture(declarant=declarant, title=picture.title, picture=picture.read())
             asset = await_fingerprints(asset=asset)
-            statement = declare(declarant=declarant, subject=asset.work, preferences=PRESETS[picture.preset])
-            _await(statement)
+            _logged(declare(declarant=declarant, subject=asset.work, preferences=PRESETS[picture.preset]))
         advance(1)
 
 
@@ -91,5 +92,10 @@ def _is_registered(declarant: Declarant, picture: Picture) -> bool:
     ).exists()
 
 
+def _logged(statement: Statement) -> LogEntry:
+    return wait_for_entry(record_id=statement.public_id, timeout_seconds=_SEQUENCING_SECONDS)
+
+
 def _await(statement: Statement) -> None:
-    wait_for_entry(record_id=statement.public_id, timeout_seconds=_SEQUENCING_SECONDS)
+    """Until lookups speak of it, and of all that came before."""
+    wait_until_indexed(_logged(statement).index, timeout_seconds=_SEQUENCING_SECONDS)

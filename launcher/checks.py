@@ -16,6 +16,7 @@ _BIN = Path(sys.executable).parent
 _PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
     "SECRET_KEY": "only-0123456789-to-abcdefghijklmnopqrstuvwxyz-see-ABCDEFGHIJ",
+    "HOLDOUT_SNAPSHOT_SIGNING_KEY": "b25seS0wMTIzNDU2Nzg5LXRvLWFiY2RlZmdoaWprbG0=",
     "ALLOWED_HOSTS": "registry.example.org",
     "EMAIL_HOST": "mail.example.org",
 }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,24 +10,46 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher import checks, children, failures, interrupts, paths, ports, supervisor, system
-from launcher.engines import engines
+from launcher import (
+    checks,
+    children,
+    failures,
+    interrupts,
+    locks,
+    paths,
+    ports,
+    supervisor,
+    system,
+    usage,
+)
+from launcher.engines import Engines, engines, kept_engines
 from launcher.roles import HOST, all_roles, manage
 
 TEST_SETTINGS = "config.settings.test"
 DEMO_SETTINGS = "config.settings.demo"
 BENCHMARKS = paths.CHECKOUT / "benchmarks"
+NO_BENCHMARKS = {"__init__", "baselines", "cpu", "plan_figures", "product", "registry", "results", "urls"}
 
 
 def demo(arguments: Sequence[str]) -> int:
     """Run the product on a free port and the demonstration against it, then stop everything."""
+    parser = argparse.ArgumentParser(prog="./run demo", description=usage.COMMANDS["demo"])
+    parser.add_argument(
+        "--sabotage", action="store_true", help="withdraw one rule first: the comparison must notice"
+    )
+    options = ["--sabotage"] * parser.parse_args(arguments).sabotage
     port = ports.free()
-    # A registry of its own: what `serve` keeps must not fill up with the demonstration's fictions.
-    with _product(port, var_dir=paths.var_dir() / "demo") as (running, environment):
-        if not os.environ.get("DATABASE_URL"):
-            # Its own database: what an earlier run, or an older Holdout, left in it is no part of the story.
-            _manage_quietly(environment, "flush", "--no-input", doing="Emptying the database")
-        return _beside(running, manage("demo", "--url", _url(port), *arguments), environment)
+    # A registry of its own: what `serve` keeps must not fill up with the demonstration's fictions. And an
+    # empty one: what an earlier run, or an older Holdout, left in it is no part of the story.
+    var_dir = paths.var_dir() / "demo"
+    var_dir.mkdir(parents=True, exist_ok=True)
+    taken = f"Another ./run demo is at work in {var_dir}; wait for it."
+    with (
+        locks.sole(var_dir / "demo.lock", otherwise=taken),
+        _leaving_no_store(var_dir),
+        _product(port, var_dir=var_dir, empty=True) as (running, environment),
+    ):
+        return _beside(running, manage("demo", "--url", _url(port), *options), environment)
 
 
 def serve(arguments: Sequence[str]) -> int:
@@ -85,7 +108,7 @@ def check(arguments: Sequence[str]) -> int:
 def bench(arguments: Sequence[str]) -> int:
     """Run one benchmark: a module of `benchmarks/`, on durable engines and a database of their own."""
     name, *rest = arguments or [""]
-    known = sorted({path.stem for path in BENCHMARKS.glob("*.py")} - {"__init__", "results"})
+    known = sorted({path.stem for path in BENCHMARKS.glob("*.py")} - NO_BENCHMARKS)
     if name not in known:
         raise failures.Failure(f"./run bench NAME, where NAME is one of: {', '.join(known)}")
     var_dir = paths.var_dir() / "bench"
@@ -114,25 +137,56 @@ def docs(arguments: Sequence[str]) -> int:
     return _foreground([builder, "build", "--strict", *arguments], dict(os.environ))
 
 
+class _Product:
+    """All that runs; `tend` it often, or what dies stays dead."""
+
+    def __init__(self, roles: supervisor.Supervisor, kept: Engines) -> None:
+        self._roles = roles
+        self._engines = kept
+
+    def tend(self) -> None:
+        self._roles.tend()
+        for name in self._engines.revive():
+            _say(f"{name} had ended and was started again.")
+
+
 @contextmanager
 def _product(
-    port: int, *, var_dir: Path, echo: bool = False, settings: str = ""
-) -> Iterator[tuple[supervisor.Supervisor, dict[str, str]]]:
-    """Engines, an up-to-date database and every role, ready to answer; everything is kept in `var_dir`."""
+    port: int, *, var_dir: Path, echo: bool = False, settings: str = "", empty: bool = False
+) -> Iterator[tuple[_Product, dict[str, str]]]:
+    """Engines, an up-to-date database and every role, ready to answer; everything is kept in `var_dir`.
+
+    With `empty`, engines of ours forget first what they hold.
+    """
     _say("starting PostgreSQL and Valkey ...")
-    with engines(var_dir, durable=True) as addresses:
-        environment = _environment(addresses, var_dir=var_dir)
+    # Compiling takes one processor for some seconds; meanwhile the engines start, the database is migrated.
+    kernels = children.spawn([sys.executable, "-m", "holdout.warm"], environment=dict(os.environ))
+    with kept_engines(var_dir, durable=True, empty=empty) as kept:
+        environment = _environment(kept.addresses, var_dir=var_dir)
         if settings:
             environment["DJANGO_SETTINGS_MODULE"] = settings
         _say("bringing the database up to date ...")
         _manage_quietly(environment, "migrate_locked", doing="Migrating the database")
+        if kernels.wait() != 0:
+            raise failures.Failure("The kernels could not be compiled; see above.")
         _say("starting Holdout ...")
         roles = all_roles(port=port, schedule=var_dir / "beat-schedule")
         with supervisor.supervised(
             roles, environment=environment, log_dir=var_dir / "log", echo=echo
         ) as running:
             running.await_ready(lambda: ports.is_ready(port))
-            yield running, environment
+            yield _Product(running, kept), environment
+
+
+@contextmanager
+def _leaving_no_store(var_dir: Path) -> Iterator[None]:
+    """Delete the store in the end, where the database is the demonstration's own."""
+    try:
+        yield
+    finally:
+        if not os.environ.get("DATABASE_URL"):
+            # The next run begins with an empty one; no sweep would ever hear of these files.
+            shutil.rmtree(var_dir / "store", ignore_errors=True)
 
 
 @contextmanager
@@ -158,7 +212,7 @@ def _environment(addresses: dict[str, str], *, var_dir: Path) -> dict[str, str]:
     return defaults | os.environ | addresses | {"HOLDOUT_VAR_DIR": str(var_dir), "PYTHONUNBUFFERED": "1"}
 
 
-def _beside(running: supervisor.Supervisor, argv: Sequence[str], environment: dict[str, str]) -> int:
+def _beside(running: _Product, argv: Sequence[str], environment: dict[str, str]) -> int:
     """Run a program to its end while the product runs. Returns its exit code."""
     process = children.spawn(argv, environment=environment)
     try:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from launcher.failures import Failure
+
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
@@ -13,6 +15,20 @@ def exclusive(path: Path) -> Iterator[None]:
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def sole(path: Path, *, otherwise: str) -> Iterator[None]:
+    """Hold `path` alone; Failure with the words `otherwise` while somebody else does."""
+    descriptor = _open(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(otherwise) from None
         yield
     finally:
         os.close(descriptor)

@@ -18,6 +18,8 @@ def free() -> int:
 
 def check(port: int) -> None:
     """Failure when we cannot listen on `port`; it tells which one and what to do."""
+    if port == 0:  # "any": nobody would know where we answer
+        raise Failure("Port 0 cannot be used (it is none). Choose another one with --port.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left behind is free
         try:

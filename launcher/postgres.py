@@ -36,6 +36,7 @@ class Postgres:
     Every method but `url` is called under the start lock of `launcher.engines`.
     """
 
+    name = "PostgreSQL"
     variable = "DATABASE_URL"
 
     def __init__(self, state_dir: Path, *, durable: bool) -> None:
@@ -61,6 +62,18 @@ class Postgres:
                 self._create_cluster(programs)
             self._check_version()
             self._start(programs)
+        self._ensure_database(programs)
+
+    def is_running(self) -> bool:
+        """Whether there is a server process; it may be starting."""
+        pid_file, _ = self._lock_files()
+        pid = _first_line_pid(pid_file)
+        return pid is not None and processes.runs(pid, str(self._data))
+
+    def empty(self) -> None:
+        """Throw the running server's database away and make a new one; whoever uses it is cut off."""
+        programs = binaries.postgres_programs(self._account)
+        self._ask(programs, f"DROP DATABASE {DATABASE} WITH (FORCE)", doing="Emptying the database")
         self._ensure_database(programs)
 
     def stop(self) -> None:
@@ -138,36 +151,37 @@ class Postgres:
             )
 
     def _forget_dead_server(self) -> None:
-        """Remove lock files whose process id is taken, yet not by a server of ours.
+        """Wait for what is left of a killed server, and remove lock files that would mislead a new one.
 
-        PostgreSQL recognises a process that has gone. It is misled by another program that has the number
-        now (a restarted container) and by a dead process that nobody has collected (a container's init).
+        A new server refuses to start beside processes of the old one. It recognises a process that has gone,
+        yet is misled by another program that has the number now (a restarted container) and by a dead process
+        that nobody has collected (a container's init).
         """
         for lock_file in self._lock_files():
             pid = _first_line_pid(lock_file)
-            if pid is None or not processes.exists(pid) or processes.runs(pid, str(self._data)):
+            if pid is None or processes.runs(pid, str(self._data)):
                 continue
-            # The file also keeps a new server from starting beside what is left of the old one.
-            if processes.wait_until(lambda: not processes.working_in(self._data), seconds=STOP_SECONDS):
+            gone = processes.wait_until(lambda: not processes.working_in(self._data), seconds=STOP_SECONDS)
+            if gone and processes.exists(pid):
                 lock_file.unlink(missing_ok=True)
 
     def _ensure_database(self, programs: Path) -> None:
+        self._ask(programs, _CREATE_DATABASE, doing="Making the database")
+
+    def _ask(self, programs: Path, sql: str, *, doing: str) -> None:
         address = f"postgresql://{DATABASE}@/postgres?host={self._sockets}&port={_SETTINGS['port']}"
-        made = self._account.run(
-            [programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", address], input=_CREATE_DATABASE
-        )
-        if made.returncode != 0:
-            raise failures.from_output(made.stdout, doing="Making the database", where=str(self._home))
+        done = self._account.run([programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", address], input=sql)
+        if done.returncode != 0:
+            raise failures.from_output(done.stdout, doing=doing, where=str(self._home))
 
     def _is_up(self) -> bool:
         pid_file, _ = self._lock_files()
-        pid, lines = _first_line_pid(pid_file), _lines(pid_file)
+        lines = _lines(pid_file)
         return (
-            pid is not None
-            and len(lines) > _STATUS_LINE
+            len(lines) > _STATUS_LINE
             and lines[_STATUS_LINE].strip() == "ready"
             and self._socket.exists()
-            and processes.runs(pid, str(self._data))
+            and self.is_running()
         )
 
     def _lock_files(self) -> tuple[Path, Path]:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 STEP = 0.02
 
-_disowned: list[subprocess.Popen[bytes]] = []
-
 
 def command_line(pid: int) -> str:
     """The command line of a running process; empty when there is none (a zombie has none either)."""
@@ -64,7 +62,7 @@ def _leads_to(link: Path, folder: Path) -> bool:
 def disown(process: subprocess.Popen[bytes] | None) -> None:
     """Leave a child running when we end; Python warns of a process object that is dropped while it runs."""
     if process is not None:
-        _disowned.append(process)
+        process.returncode = 0  # it counts as ended; to keep the object would only put the warning off
 
 
 def stop(pid: int, mark: str, *, gently: signal.Signals, firmly: signal.Signals, patience: float) -> None:

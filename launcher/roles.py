@@ -33,6 +33,7 @@ def all_roles(*, port: int, schedule: Path, host: str = HOST) -> list[Role]:
         Role("worker-ingest", _worker("ingest", processes=1)),
         Role("worker-lookup", _worker("lookup", processes=2)),
         Role("sequencer", manage("sequencer")),
+        Role("indexer", manage("indexer")),
         Role("beat", _celery("beat", "--schedule", str(schedule))),
     ]
 

@@ -18,6 +18,7 @@ class Valkey:
     Every method but `url` is called under the start lock of `launcher.engines`.
     """
 
+    name = "Valkey"
     variable = "REDIS_URL"
 
     def __init__(self, state_dir: Path) -> None:
@@ -48,6 +49,16 @@ class Valkey:
                 logs.read(self._log), doing="Starting Valkey", where=str(self._state_dir)
             )
 
+    def is_running(self) -> bool:
+        """Whether there is a server process; it may be starting."""
+        pid = self._pid()
+        return pid is not None and processes.runs(pid, str(self._socket))
+
+    def empty(self) -> None:
+        """Make the running server forget what it holds."""
+        if not self._ask(b"FLUSHALL").startswith(b"+OK"):
+            raise failures.Failure("Valkey did not forget what an earlier run left in it; try again.")
+
     def stop(self) -> None:
         """End the server, whoever started it."""
         self._end()
@@ -59,8 +70,8 @@ class Valkey:
         processes.disown(self._process)
 
     def _end(self) -> None:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            pid = int(self._pid_file.read_text())
+        pid = self._pid()
+        if pid is not None:
             processes.stop(
                 pid, str(self._socket), gently=signal.SIGTERM, firmly=signal.SIGKILL, patience=STOP_SECONDS
             )
@@ -70,6 +81,12 @@ class Valkey:
             self._process.wait()
             self._process = None
         self._socket.unlink(missing_ok=True)
+
+    def _pid(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _argv(self) -> list[str | Path]:
         return [
@@ -85,11 +102,15 @@ class Valkey:
         ]
 
     def _answers(self) -> bool:
+        return self._ask(b"PING").startswith(b"+PONG")
+
+    def _ask(self, command: bytes) -> bytes:
+        """The beginning of the answer; empty when there is none."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(2)
             try:
                 connection.connect(str(self._socket))
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                connection.sendall(command + b"\r\n")
+                return connection.recv(16)
             except OSError:
-                return False
+                return b""

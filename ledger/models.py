@@ -26,6 +26,9 @@ class PendingEntry(models.Model):
     commitment = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        verbose_name_plural = "pending entries"
+
     def __str__(self) -> str:
         return self.record_id
 

@@ -18,6 +18,14 @@ def head() -> AsOf:
     return AsOf(log_index=last.index, time=last.time)
 
 
+def as_of_index(index: int) -> AsOf:
+    """The moment of an entry of the declarations log. Raises `NotFound` (`not_in_log`)."""
+    entry = LogEntry.objects.filter(log=Log.DECLARATIONS, index=index).first()
+    if entry is None:
+        raise NotFound("not_in_log", "The log has no entry with that index (yet).")
+    return AsOf(log_index=entry.index, time=entry.time)
+
+
 def leaf_hash_at(index: int) -> bytes:
     """The leaf hash of a place in the declarations log; empty where there is no entry."""
     entry = LogEntry.objects.filter(log=Log.DECLARATIONS, index=index).first()

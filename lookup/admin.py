@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from accounts.desk import Desk, organization_filter
@@ -24,15 +25,16 @@ class LookupJobDesk(Desk):
         *("sha256_column", "rows", "error_code", "error_detail", "created_at", "finished_at", "swept_at"),
     )
     actions = ("cancel",)
+    refusals = {"job_ended": _("The job has ended already.")}
 
-    @admin.action(description="Cancel the selected jobs")
+    @admin.action(description=_("Cancel the selected jobs"))
     def cancel(self, request: HttpRequest, rows: QuerySet[LookupJob]) -> TemplateResponse | None:
         return self.carry_out(
             request,
             rows.select_related("organization"),
             act=_cancel,
-            question="Cancel these jobs? They cannot be resumed; the vendor must send the file again.",
-            done="cancelled",
+            question=_("Cancel these jobs? They cannot be resumed; the vendor must send the file again."),
+            done=_("cancelled"),
         )
 
 

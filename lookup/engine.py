@@ -1,81 +1,169 @@
-"""The one engine behind every door: queries in, verdicts out, in the same order."""
+"""The one engine behind every door: a batch in, what is said about its rows out.
 
-from collections import defaultdict
+`look_up` asks the read index; `decide` (`lookup.decisions`) and `answer` are two ways to put what it found:
+in columns for bulk, as verdicts with every reason for whoever reads them.
+"""
+
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
 
-from consent.queries import StatementInForce, statements_in_force
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from consent.queries import statements_in_force
 from holdout.errors import HoldoutError
-from holdout.resolution import MatchedStatement, resolve
+from holdout.index.read import Found, ReadIndex, View
+from holdout.index.records import RANKS
+from holdout.resolution import LEAST_ASSURANCE, MatchedStatement, resolve
+from holdout.url_keys import ERRORS, url_keys
+from holdout.urls import url_error
 from holdout.verdicts import AsOf, MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import UsageCategory
 from ledger.queries import head
-from lookup.matching import Match, match
+from lookup.batch import Batch, Texts, batch_of
+from lookup.decisions import METHOD_CODE, METHODS, Lines, resolution_of
 from lookup.metrics import count_answers
+from lookup.near import near_lines
 from registry.models import Work
 from registry.queries import work_assurance
 
-_NOTHING_SAID = resolve(statements=(), as_of=AsOf(0, datetime.fromtimestamp(0, tz=UTC))).uses
+_NOTHING_SAID: Final = resolve(statements=(), as_of=AsOf(0, datetime.fromtimestamp(0, tz=UTC))).uses
 """What follows from nothing, worked out once: most of a batch is that."""
+UNREADABLE: Final = 255
 
 
-def answer(queries: Sequence[Query | HoldoutError], *, as_of: AsOf | None = None) -> list[Verdict]:
-    """One verdict for each query, as of the log's head unless told otherwise.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the index says about a batch at one moment."""
 
-    An element that could not even be read comes in as its error and goes out as a failed verdict. Database
-    trouble is raised, never answered.
+    as_of: AsOf
+    index_version: int
+    error: NDArray[np.uint8]
+    """Per row: 0, or which of `ERRORS` kept it from being looked up, or `UNREADABLE`. Such a row has no
+    lines.
     """
-    as_of = as_of or head()
-    readable = [query for query in queries if isinstance(query, Query)]
-    matched = match(readable, as_of=as_of.log_index)
-    said = _StatementsBySubject(matched.matches, as_of=as_of)
-    verdicts = iter(
-        [
-            Verdict.failed(matched.errors[i], as_of=as_of)
-            if i in matched.errors
-            else _verdict(matches, said, as_of=as_of)
-            for i, matches in enumerate(matched.matches)
-        ]
+    lines: Lines
+
+
+@cache
+def _index(folder: Path) -> ReadIndex:
+    return ReadIndex(folder)
+
+
+def index_folder() -> Path:
+    """Where the read index lies; every web and worker process of a machine opens it there."""
+    store: Path = settings.HOLDOUT_STORE_DIR
+    return store / "index"
+
+
+def current_view() -> View:
+    """The state of the index that a whole answer is given from.
+
+    Raises `Unavailable` (`index_missing`, `index_damaged`, `index_stale`): no index, no answer.
+    """
+    return _index(index_folder()).view()
+
+
+def look_up(batch: Batch, *, view: View | None = None) -> Looked:
+    """What is said about each row of a batch. Row i depends on what the batch asks for row i alone."""
+    view = view or current_view()
+    error = np.zeros(batch.rows, dtype=np.uint8)
+    error[list(batch.unreadable)] = UNREADABLE
+    parts = []
+    if batch.urls is not None:
+        parts.append(_by_url(batch.urls, view, error))
+    if batch.pages is not None:
+        parts.append(_by_page(batch.pages, view, error))
+    if batch.accounts is not None:
+        found = view.packed(batch.accounts.key)
+        parts.append(_lines(found, batch.accounts.row, method=MatchMethod.PAGE))
+    if batch.files is not None:
+        parts.append(_lines(view.files(batch.files.digest), batch.files.row))
+    if batch.keys is not None:
+        parts.append(_lines(view.packed(batch.keys.key), batch.keys.row))
+    if batch.codes:
+        parts.append(near_lines(batch.codes, as_of=view.as_of.log_index))
+    lines = Lines.together(parts)
+    # A row that failed in one column has no answer, whatever the others found.
+    lines = lines if not error.any() else lines.where(error[lines.row] == 0)
+    failed = int(np.count_nonzero(error))
+    count_answers(checked=batch.rows - failed, failed=failed)
+    return Looked(view.as_of, view.version, error, lines)
+
+
+def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
+    keys = url_keys(asked.buffer, asked.start, asked.end)
+    error[asked.row] = np.maximum(error[asked.row], keys.error)
+    return _lines(view.urls(keys), asked.row)
+
+
+def _by_page(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
+    keys = url_keys(asked.buffer, asked.start, asked.end)
+    error[asked.row] = np.maximum(error[asked.row], keys.error)
+    lines = _lines(view.urls(keys), asked.row, method=MatchMethod.PAGE)
+    # As a PAGE one threshold holds for all; a host or a domain needs the proof that it needs by itself.
+    return lines.where(lines.record["assurance"] >= _LEAST_OF_KIND[lines.record["kind"]])
+
+
+_METHOD_OF_KIND: Final = np.array(
+    [
+        METHOD_CODE[method]
+        for method in (
+            MatchMethod.URL,
+            MatchMethod.PATH,
+            MatchMethod.HOST,
+            MatchMethod.DOMAIN,
+            MatchMethod.PICTURE,
+            MatchMethod.ACCOUNT,
+            MatchMethod.EXACT_FILE,
+        )
+    ],
+    dtype=np.uint8,
+)
+_LEAST_OF_KIND: Final = np.array(
+    [LEAST_ASSURANCE[METHODS[code]] for code in _METHOD_OF_KIND.tolist()], dtype=np.uint8
+)
+
+
+def _lines(found: Found, row: NDArray[np.int64], *, method: MatchMethod | None = None) -> Lines:
+    """What was found for the rows of a column, as lines of the batch's rows."""
+    by_kind = _METHOD_OF_KIND[found.kind]
+    return Lines(
+        row=row[found.row],
+        method=by_kind if method is None else np.full_like(by_kind, METHOD_CODE[method]),
+        specificity=RANKS[found.kind] << 32 | found.length,
+        record=found.record,
     )
-    answered = [
-        next(verdicts) if isinstance(query, Query) else Verdict.failed(query, as_of=as_of)
-        for query in queries
-    ]
-    count_answers(answered)
-    return answered
 
 
-def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:
-    """What follows, now, from what is said of a work, for somebody who holds the very file."""
-    as_of = head()
-    assurance = work_assurance(work, as_of=as_of.log_index)
-    found = Match(MatchMethod.EXACT_FILE, assurance, work=work.pk)
-    return _verdict([found], _StatementsBySubject([[found]], as_of=as_of), as_of=as_of).uses
+def answer(queries: Sequence[Query | HoldoutError], *, view: View | None = None) -> list[Verdict]:
+    """One verdict for each query. One that could not even be read comes in, and goes out, as its error."""
+    batch = batch_of(queries)
+    return verdicts_of(batch, look_up(batch, view=view))
 
 
-class _StatementsBySubject:
-    """The statements in force about all matched subjects of a batch, fetched once."""
-
-    def __init__(self, matches: Sequence[Sequence[Match]], *, as_of: AsOf) -> None:
-        works = {m.work for found in matches for m in found if m.work is not None}
-        locators = {m.locator for found in matches for m in found if m.locator is not None}
-        self._by_work: dict[int | None, list[StatementInForce]] = defaultdict(list)
-        self._by_locator: dict[int | None, list[StatementInForce]] = defaultdict(list)
-        if works or locators:
-            for s in statements_in_force(works=works, locators=locators, as_of=as_of.log_index):
-                (self._by_locator if s.work is None else self._by_work)[s.work or s.locator].append(s)
-
-    def about(self, found: Match) -> list[StatementInForce]:
-        if found.work is not None:
-            return self._by_work.get(found.work, [])
-        return self._by_locator.get(found.locator, [])
+def verdicts_of(batch: Batch, looked: Looked) -> list[Verdict]:
+    """One verdict for each row of a batch, with every reason; rows of which nothing is said share one."""
+    verdicts = [Verdict(status=Status.CHECKED, as_of=looked.as_of, uses=_NOTHING_SAID)] * batch.rows
+    for row in np.flatnonzero(looked.error).tolist():
+        verdicts[row] = Verdict.failed(error_of(batch, looked, row), as_of=looked.as_of)
+    for row, first, count in looked.lines.rows():
+        verdicts[row] = _verdict(looked.lines, first, count, as_of=looked.as_of)
+    return verdicts
 
 
-def _verdict(matches: Sequence[Match], said: _StatementsBySubject, *, as_of: AsOf) -> Verdict:
-    statements = [_matched(found, s) for found in matches for s in said.about(found)]
-    if not statements:
-        return Verdict(status=Status.CHECKED, as_of=as_of, uses=_NOTHING_SAID)
-    resolution = resolve(statements=statements, as_of=as_of)
+def error_of(batch: Batch, looked: Looked, row: int) -> HoldoutError:
+    """Why a failed row failed."""
+    return batch.unreadable.get(row) or url_error(ERRORS[looked.error[row]])
+
+
+def _verdict(lines: Lines, first: int, count: int, *, as_of: AsOf) -> Verdict:
+    resolution = resolution_of(lines, first, count)
     return Verdict(
         status=Status.CHECKED,
         as_of=as_of,
@@ -86,15 +174,22 @@ def _verdict(matches: Sequence[Match], said: _StatementsBySubject, *, as_of: AsO
     )
 
 
-def _matched(found: Match, s: StatementInForce) -> MatchedStatement:
-    return MatchedStatement(
-        statement=s.statement,
-        declarant=s.declarant,
-        preferences=s.preferences,
-        method=found.method,
-        assurance=found.assurance,
-        declared_at=s.declared_at,
-        ended_at=s.ended_at,
-        specificity=found.specificity,
-        vouched=s.vouched,
-    )
+def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:
+    """What follows, now, from what is said of a work, for somebody who holds the very file."""
+    as_of = head()
+    assurance = work_assurance(work, as_of=as_of.log_index)
+    said = statements_in_force(works=[work.pk], locators=[], as_of=as_of.log_index)
+    statements = [
+        MatchedStatement(
+            statement=s.statement,
+            declarant=s.declarant,
+            preferences=s.preferences,
+            method=MatchMethod.EXACT_FILE,
+            assurance=assurance,
+            declared_at=s.declared_at,
+            ended_at=s.ended_at,
+            vouched=s.vouched,
+        )
+        for s in said
+    ]
+    return resolve(statements=statements, as_of=as_of).uses

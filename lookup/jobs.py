@@ -7,6 +7,7 @@ by the fence. Whatever dies in between is done again by the next holder of the s
 import logging
 import time
 from collections import Counter
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
@@ -21,13 +22,14 @@ from structlog.contextvars import bound_contextvars
 from holdout.durable import durable_file
 from holdout.errors import InvalidInput, Unavailable
 from ledger.models import Log
-from ledger.queries import head
 from ledger.services import append
 from lookup import storage
+from lookup.engine import current_view
+from lookup.formats import Columns, pieces
+from lookup.hits import store_hits
 from lookup.models import JobStep, LookupJob, LookupReceipt
 from lookup.screening import screen
 from lookup.steps import LeaseLost, Taken, take
-from lookup.tables import Columns, pieces
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ def work_once() -> JobStep.Kind | None:
 def _do(taken: Taken, kind: JobStep.Kind) -> None:
     began = time.monotonic()
     try:
-        if taken.fence > MAX_DEATHS:
+        if taken.tries > MAX_DEATHS:
             raise InvalidInput(
                 "step_kills_workers", "Something in this upload ends every worker that reads it."
             )
@@ -72,10 +74,10 @@ def _do(taken: Taken, kind: JobStep.Kind) -> None:
         logger.exception("the database failed in a step")
     except Exception:
         logger.exception("step failed")
-        if taken.fence >= MAX_ATTEMPTS:
-            taken.fail(Unavailable("step_failed", f"A worker failed {taken.fence} times; tell the operator."))
+        if taken.tries >= MAX_ATTEMPTS:
+            taken.fail(Unavailable("step_failed", f"A worker failed {taken.tries} times; tell the operator."))
         else:
-            taken.release(after_seconds=2**taken.fence)
+            taken.release(after_seconds=2**taken.tries)
     else:
         milliseconds = round((time.monotonic() - began) * 1000, 1)
         extra = {
@@ -90,8 +92,11 @@ def _split(taken: Taken) -> None:
     """Cut the upload into Arrow files of `JOB_CHUNK_ROWS` rows, in one pass."""
     job = taken.step.job
     steps: list[JobStep] = []
+    first_row = 0
     upload = storage.upload_path(job.public_id)
-    for number, table in enumerate(pieces(upload, job.upload_format, rows=settings.HOLDOUT_JOB_CHUNK_ROWS)):
+    for number, table in enumerate(
+        pieces(upload, job.upload_format, _columns(job), rows=settings.HOLDOUT_JOB_CHUNK_ROWS)
+    ):
         name = f"piece-{number:06d}.{taken.fence}.arrow"
         with (
             durable_file(storage.folder(job.public_id) / name) as file,
@@ -99,8 +104,16 @@ def _split(taken: Taken) -> None:
         ):
             writer.write_table(table)
         steps.append(
-            JobStep(job=job, kind=JobStep.Kind.SCREEN, number=number, rows=table.num_rows, input_name=name)
+            JobStep(
+                job=job,
+                kind=JobStep.Kind.SCREEN,
+                number=number,
+                rows=table.num_rows,
+                first_row=first_row,
+                input_name=name,
+            )
         )
+        first_row += table.num_rows
         taken.renew()
     if not steps:
         raise InvalidInput("upload_has_no_rows", "There is no row below the header.")
@@ -116,18 +129,25 @@ def _screen(taken: Taken) -> None:
     folder = storage.folder(job.public_id)
     with pa.memory_map(str(folder / step.input_name)) as source:
         table = pa.ipc.open_file(source).read_all()
-    as_of = head()
-    columns = Columns(url=job.url_column, sha256=job.sha256_column)
-    screened = screen(table, columns=columns, as_of=as_of, between=taken.renew)
+    view = current_view()
+    screened = screen(
+        table,
+        columns=_columns(job),
+        view=view,
+        first_row=step.first_row,
+        hits_only=job.answers == LookupJob.Answers.HITS,
+    )
     name = f"{taken.name('result')}.parquet"
     with durable_file(folder / name) as file:
         pq.write_table(screened.table, file, compression="zstd")
     with taken.finishing(
         output_name=name,
         output_sha256=storage.sha256_of(folder / name),
-        log_index=as_of.log_index,
+        log_index=view.as_of.log_index,
+        index_version=view.version,
         counts=screened.counts,
     ):
+        store_hits(job.organization, screened.hits)
         if not job.steps.filter(kind=JobStep.Kind.SCREEN, done=False).exists():
             JobStep.objects.create(job=job, kind=JobStep.Kind.JOIN)
 
@@ -169,6 +189,7 @@ def _write_joined(taken: Taken, screened: list[JobStep], file: object) -> None:
 
 def _write_receipt(job: LookupJob, screened: list[JobStep]) -> None:
     indices = [step.log_index for step in screened if step.log_index is not None]
+    versions = [step.index_version for step in screened if step.index_version is not None]
     receipt = LookupReceipt.objects.create(job=job)
     append(
         log=Log.LOOKUPS,
@@ -179,12 +200,23 @@ def _write_receipt(job: LookupJob, screened: list[JobStep]) -> None:
             "job": job.public_id,
             "organization": job.organization.public_id,
             "request": {"sha256": bytes(job.upload_sha256).hex(), "bytes": job.upload_bytes},
-            "columns": {"url": job.url_column, "sha256": job.sha256_column},
+            "columns": asdict(_columns(job)),
+            "answers": job.answers,
             "rows": job.rows,
             "counts": dict(sum((Counter(step.counts) for step in screened), Counter())),
             "result": {"sha256": bytes(job.result_sha256 or b"").hex()},
             "declarations_log": {"lowest_index": min(indices), "highest_index": max(indices)},
+            "index_versions": {"lowest": min(versions), "highest": max(versions)},
         },
+    )
+
+
+def _columns(job: LookupJob) -> Columns:
+    return Columns(
+        url=job.url_column,
+        sha256=job.sha256_column,
+        page_url=job.page_url_column,
+        phash=job.phash_column,
     )
 
 
@@ -196,7 +228,9 @@ def sweep() -> int:
     ended = LookupJob.objects.filter(swept_at=None, finished_at__isnull=False)
     for job in ended.filter(finished_at__lt=Now() - UPLOADS_KEPT):
         storage.keep_only(job.public_id, {job.result_name})
-    expired = Q(finished_at__lt=Now() - RESULTS_KEPT) | ~Q(state=LookupJob.State.DONE)
+    # What was cancelled or failed can be resumed as long as its upload is kept.
+    without_result = ~Q(state=LookupJob.State.DONE) & Q(finished_at__lt=Now() - UPLOADS_KEPT)
+    expired = Q(finished_at__lt=Now() - RESULTS_KEPT) | without_result
     swept = [job for job in ended.filter(expired) if storage.delete(job.public_id)]
     LookupJob.objects.filter(pk__in=[job.pk for job in swept]).update(swept_at=Now())
     return len(swept)

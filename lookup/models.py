@@ -1,4 +1,4 @@
-"""Bulk runs: the job, its steps (the truth about what is done), and the receipt."""
+"""Bulk runs: the job, its steps (the truth about what is done), the receipt; hits; snapshots."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -28,15 +28,24 @@ class LookupJob(models.Model):
     class Format(models.TextChoices):
         CSV = "csv"
         PARQUET = "parquet"
+        NDJSON = "ndjson"
+        TEXT = "text"
+
+    class Answers(models.TextChoices):
+        ALL = "all"
+        HITS = "hits"
 
     public_id = models.CharField(max_length=40, unique=True, default=job_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="lookup_jobs")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     upload_format = models.CharField(max_length=8, choices=Format)
+    answers = models.CharField(max_length=4, choices=Answers, default=Answers.ALL, db_default="all")
     upload_sha256 = models.BinaryField(max_length=32)
     upload_bytes = models.BigIntegerField()
     url_column = models.CharField(max_length=200, blank=True)
     sha256_column = models.CharField(max_length=200, blank=True)
+    page_url_column = models.CharField(max_length=200, blank=True, db_default="")
+    phash_column = models.CharField(max_length=200, blank=True, db_default="")
     rows = models.BigIntegerField(null=True, help_text="Known once the upload has been cut into pieces.")
     result_name = models.CharField(max_length=100, blank=True)
     result_sha256 = models.BinaryField(max_length=32, null=True)
@@ -58,7 +67,7 @@ class LookupJob(models.Model):
             ),
             models.CheckConstraint(
                 name="lookupjob_reads_some_column",
-                condition=~models.Q(url_column="", sha256_column=""),
+                condition=~models.Q(url_column="", sha256_column="", page_url_column="", phash_column=""),
             ),
         ]
         indexes = [
@@ -92,12 +101,19 @@ class JobStep(models.Model):
     number = models.IntegerField(default=0, help_text="The piece of the upload, for screen steps.")
     done = models.BooleanField(default=False)
     fence = models.IntegerField(default=0)
+    forgiven = models.IntegerField(
+        default=0, db_default=0, help_text="The fence at which the job was resumed."
+    )
     lease_until = models.DateTimeField(null=True)
     rows = models.IntegerField(default=0)
+    first_row = models.BigIntegerField(
+        default=0, db_default=0, help_text="Where in the upload its rows begin, from 0."
+    )
     input_name = models.CharField(max_length=100, blank=True)
     output_name = models.CharField(max_length=100, blank=True)
     output_sha256 = models.BinaryField(max_length=32, null=True)
     log_index = models.BigIntegerField(null=True, help_text="The declarations log index of its answers.")
+    index_version = models.BigIntegerField(null=True, help_text="The read index that answered.")
     counts = models.JSONField(default=dict, help_text="Rows by outcome.")
 
     class Meta:
@@ -126,3 +142,66 @@ class LookupReceipt(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class HitBatch(models.Model):
+    """What one lookup, or one piece of a job, hit; gone once it is counted (`lookup.hits`)."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    statements = models.BinaryField(help_text="The 128 bits of each statement's public id.")
+    counts = models.BinaryField(help_text="Rows that each of them was found for: uint32, little-endian.")
+
+    def __str__(self) -> str:
+        return f"hits of {self.organization_id} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class HitCount(models.Model):
+    """For how many pictures an organisation was told of a statement on one day (UTC)."""
+
+    statement = models.UUIDField(help_text="The 128 bits of the statement's public id.")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    rows = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            # lookup.hits.who_asked
+            models.UniqueConstraint(name="hitcount_once", fields=["statement", "organization", "day"]),
+        ]
+        indexes = [
+            # lookup.hits.sweep
+            models.Index(name="hitcount_day", fields=["day"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rows} on {self.day}"
+
+
+class Snapshot(models.Model):
+    """A published file for vendors: a version's whole state, or the change to it from another version.
+
+    `version` is in unix seconds; versions only go up.
+    """
+
+    version = models.BigIntegerField()
+    since = models.BigIntegerField(default=0, help_text="The version that a delta starts from; 0 for a base.")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    log_index = models.BigIntegerField(help_text="It holds what the declarations log says up to here.")
+    prefixes = models.BigIntegerField(help_text="Entries of the whole state.")
+    name = models.CharField(max_length=60, unique=True)
+    sha256 = models.BinaryField(max_length=32)
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            # lookup.published: the newest version, and what leads to it
+            models.UniqueConstraint(name="snapshot_once", fields=["version", "since"]),
+            models.CheckConstraint(
+                name="snapshot_goes_forwards", condition=models.Q(since__gte=0, since__lt=models.F("version"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

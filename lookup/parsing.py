@@ -3,14 +3,19 @@
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
+import numpy as np
 
 from holdout.errors import HoldoutError, InvalidInput
 from holdout.fingerprints.algorithms import ALGORITHMS, PHASH_256, SHA256, Kind, parse_code
 from holdout.fingerprints.sandbox import fingerprint_picture
+from holdout.picture_hosts import named_account_key
+from holdout.url_keys import lines
 from holdout.verdicts import Query
+from lookup.batch import Batch, PackedKeys, Texts, batch_of, texts
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -24,48 +29,114 @@ class _QueryIn(msgspec.Struct, forbid_unknown_fields=True):
 
     url: str | None = None
     sha256: str | None = None
+    page_url: str | None = None
+    account: str | None = None
     codes: dict[str, str | list[str]] | None = None
     picture: str | None = None
 
 
-class _BodyIn(msgspec.Struct, forbid_unknown_fields=True):
+class _QueriesIn(msgspec.Struct, forbid_unknown_fields=True):
     queries: list[msgspec.Raw]
 
 
-class _LenientBodyIn(msgspec.Struct, forbid_unknown_fields=True):
-    queries: list[object]
+class _UrlsIn(msgspec.Struct, forbid_unknown_fields=True):
+    urls: list[str]
 
 
-def parse_body(body: bytes, *, max_queries: int, max_pictures: int) -> list[Query | HoldoutError]:
-    """The queries of a JSON body `{"queries": [...]}`, each read by itself.
+class _LenientIn(msgspec.Struct, forbid_unknown_fields=True):
+    queries: list[object] | msgspec.UnsetType = msgspec.UNSET
+    urls: list[object] | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one call takes; `admit` is told the number of queries before anything costly is done."""
+
+    queries: int
+    pictures: int
+    admit: Callable[[int], None]
+
+
+def parse_json(body: bytes, limits: Limits) -> Batch:
+    """`{"queries": [{...}, ...]}` or `{"urls": ["...", ...]}`, each query read by itself.
 
     Pictures are fingerprinted here, in a disposable child. Raises `InvalidInput` only for what concerns the
-    whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`).
-    """
-    raws = _raw_queries(body)
-    if not raws:
-        raise InvalidInput("no_queries", "Send at least one query.")
-    if len(raws) > max_queries:
-        raise InvalidInput("too_many_queries", f"Send at most {max_queries} queries a call, or use a job.")
-    parsed = [_attempt(_decode, raw) for raw in raws]
-    if sum(isinstance(p, _QueryIn) and p.picture is not None for p in parsed) > max_pictures:
-        raise InvalidInput("too_many_pictures", f"Send at most {max_pictures} pictures a call.")
-    return [p if isinstance(p, HoldoutError) else _attempt(_query, p) for p in parsed]
-
-
-def _raw_queries(body: bytes) -> Sequence[object]:
-    """The queries, undecoded where the body is JSON throughout.
-
-    A number or string that JSON does not allow (NaN, a lone surrogate) spoils the whole body for a strict
-    decoder. The lenient one finds the queries around it, so that only its own query fails.
+    whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`); so do the others.
     """
     try:
-        return msgspec.json.decode(body, type=_BodyIn).queries
+        return _batch_of_urls(msgspec.json.decode(body, type=_UrlsIn).urls, limits)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return _batch_of_raws(msgspec.json.decode(body, type=_QueriesIn).queries, limits)
     except (msgspec.DecodeError, RecursionError) as error:
-        try:
-            return msgspec.convert(json.loads(body), type=_LenientBodyIn).queries
-        except (ValueError, RecursionError):
-            raise InvalidInput("body_malformed", f'Send {{"queries": [...]}} as JSON: {error}.') from error
+        return _parse_leniently(body, limits, error)
+
+
+def _parse_leniently(body: bytes, limits: Limits, trouble: Exception) -> Batch:
+    """What a strict decoder refuses whole: a number or string that JSON does not allow (NaN, a lone
+    surrogate), or something among the URLs that is no string. Only its own query is to fail.
+    """
+    try:
+        given = msgspec.convert(json.loads(body), type=_LenientIn)
+    except (ValueError, RecursionError):
+        given = _LenientIn()
+    if isinstance(given.queries, list) and given.urls is msgspec.UNSET:
+        return _batch_of_raws(given.queries, limits)
+    if isinstance(given.urls, list) and given.queries is msgspec.UNSET:
+        return _batch_of_urls(given.urls, limits)
+    raise InvalidInput(
+        "body_malformed", f'Send {{"queries": [...]}} or {{"urls": [...]}} as JSON: {trouble}.'
+    ) from trouble
+
+
+def parse_ndjson(body: bytes, limits: Limits) -> Batch:
+    """A query object a line; the end of the last line may stand or not."""
+    return _batch_of_raws([msgspec.Raw(line) for line in body.removesuffix(b"\n").split(b"\n")], limits)
+
+
+def parse_lines(body: bytes, limits: Limits) -> Batch:
+    """A URL a line, UTF-8; the end of the last line may stand or not. A blank line is a row that fails."""
+    buffer = np.frombuffer(body.removesuffix(b"\n"), dtype=np.uint8)
+    start, end = lines(buffer)
+    _admit(len(start) if body else 0, limits)
+    return Batch(rows=len(start), urls=Texts(np.arange(len(start)), buffer, start, end))
+
+
+def parse_packed(body: bytes, limits: Limits) -> Batch:
+    """Keys of 16 bytes (`holdout.index.keys`), one after the other."""
+    if len(body) % 16:
+        raise InvalidInput("body_malformed", "Packed keys have 16 bytes each, and nothing between them.")
+    keys = np.frombuffer(body, dtype=np.uint8).reshape(-1, 16)
+    _admit(len(keys), limits)
+    return Batch(rows=len(keys), keys=PackedKeys(np.arange(len(keys)), keys))
+
+
+def _admit(queries: int, limits: Limits) -> None:
+    if not queries:
+        raise InvalidInput("no_queries", "Send at least one query.")
+    if queries > limits.queries:
+        raise InvalidInput("too_many_queries", f"Send at most {limits.queries} queries a call, or use a job.")
+    limits.admit(queries)
+
+
+def _batch_of_urls(urls: Sequence[object], limits: Limits) -> Batch:
+    _admit(len(urls), limits)
+    rows = [i for i, url in enumerate(urls) if isinstance(url, str)]
+    unreadable = {
+        i: InvalidInput("query_malformed", "A URL is a string.")
+        for i, url in enumerate(urls)
+        if not isinstance(url, str)
+    }
+    return Batch(rows=len(urls), urls=texts(rows, [str(urls[i]) for i in rows]), unreadable=unreadable)
+
+
+def _batch_of_raws(raws: Sequence[object], limits: Limits) -> Batch:
+    _admit(len(raws), limits)
+    parsed = [_attempt(_decode, raw) for raw in raws]
+    if sum(isinstance(p, _QueryIn) and p.picture is not None for p in parsed) > limits.pictures:
+        raise InvalidInput("too_many_pictures", f"Send at most {limits.pictures} pictures a call.")
+    return batch_of([p if isinstance(p, HoldoutError) else _attempt(_query, p) for p in parsed])
 
 
 def query_from_keys(*, url: str | None, sha256: str | None) -> Query:
@@ -100,7 +171,9 @@ def _query(given: _QueryIn) -> Query:
             raise InvalidInput("sha256_of_another_picture", "The sha256 is not that of the picture sent.")
         sha256 = taken.sha256
         codes[PHASH_256.id] = (*codes.get(PHASH_256.id, ()), *taken.orientations)
-    return Query(url=given.url, sha256=sha256, codes=codes)
+    if given.account is not None:
+        named_account_key(given.account)
+    return Query(url=given.url, sha256=sha256, page_url=given.page_url, account=given.account, codes=codes)
 
 
 def _codes(algorithm: str, texts: str | list[str]) -> tuple[bytes, ...]:

@@ -1,8 +1,10 @@
 """Reading: jobs, their progress and receipts."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ class Progress:
 
     rows_done: int
     counts: dict[str, int]
+    seconds_left: int | None
+    """At the pace so far; None for a job that does not run, or of which no row is answered yet."""
 
 
 def jobs_of(organization: Organization) -> QuerySet[LookupJob]:
@@ -39,13 +43,24 @@ def job_of(organization: Organization, public_id: str) -> LookupJob:
 
 def progress_of(jobs: Iterable[LookupJob]) -> dict[int, Progress]:
     """How far each of these jobs is, by its primary key, in one query."""
+    by_key = {job.pk: job for job in jobs}
     rows: Counter[int] = Counter()
-    counts: dict[int, Counter[str]] = {job.pk: Counter() for job in jobs}
+    counts: dict[int, Counter[str]] = {job: Counter() for job in by_key}
     done = JobStep.objects.filter(job__in=counts, kind=JobStep.Kind.SCREEN, done=True)
     for job, answered, by_outcome in done.values_list("job_id", "rows", "counts"):
         rows[job] += answered
         counts[job].update(by_outcome)
-    return {job: Progress(rows_done=rows[job], counts=dict(counts[job])) for job in counts}
+    return {
+        key: Progress(rows[key], dict(counts[key]), _seconds_left(job, rows[key]))
+        for key, job in by_key.items()
+    }
+
+
+def _seconds_left(job: LookupJob, rows_done: int) -> int | None:
+    if job.state != LookupJob.State.RUNNING or not rows_done or job.rows is None:
+        return None
+    passed = (datetime.now(tz=UTC) - job.created_at).total_seconds()
+    return math.ceil(max(passed, 0) / rows_done * (job.rows - rows_done))
 
 
 def result_path(job: LookupJob) -> Path:

@@ -1,104 +1,229 @@
-"""One piece of a job: a table of rows in, the same rows with their verdicts out."""
+"""One piece of a job: a table of rows in, the same rows with their verdicts out, column by column."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from holdout.errors import HoldoutError, InvalidInput
+from holdout.errors import HoldoutError
+from holdout.fingerprints.algorithms import PHASH_256, SHA256, parse_code
+from holdout.index.read import View
+from holdout.index.records import public_ids
 from holdout.resolution import most_restrictive
-from holdout.verdicts import AsOf, Query, Status, Verdict
+from holdout.url_keys import ERRORS
+from holdout.verdicts import Outcome, Status
 from holdout.vocabulary import UsageCategory
-from lookup.engine import answer
-from lookup.parsing import query_from_keys
-from lookup.tables import RAGGED, Columns
+from lookup.batch import Batch, Digests, Texts
+from lookup.decisions import METHODS, NOTHING_SAID, OUTCOMES, Decisions, decide
+from lookup.engine import look_up
+from lookup.formats import MALFORMED, Columns
+from lookup.hits import Hits, hits_of
 
-_ROWS_AT_ONCE: Final = 8_192
-_USE_COLUMNS: Final = {use: f"holdout_{use.value}" for use in UsageCategory}
+_OUTCOMES: Final = tuple(Outcome)
+_OF_USE: Final[Mapping[UsageCategory, NDArray[np.int8]]] = MappingProxyType(
+    {use: np.array([_OUTCOMES.index(uses[use]) for uses in OUTCOMES], dtype=np.int8) for use in UsageCategory}
+)
+"""By use: the outcome for it in each of `OUTCOMES`."""
+_STRONGEST: Final = np.array(
+    [_OUTCOMES.index(most_restrictive(uses.values())) for uses in OUTCOMES], dtype=np.int8
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The rows with their verdicts, and how many rows had which most restrictive outcome (or `failed`)."""
+    """The rows with their verdicts; how many had which most restrictive outcome (or `failed`); what was
+    hit.
+    """
 
     table: pa.Table
     counts: dict[str, int]
+    hits: Hits
 
 
 def screen(
-    table: pa.Table, *, columns: Columns, as_of: AsOf, between: Callable[[], None] = lambda: None
+    table: pa.Table, *, columns: Columns, view: View, first_row: int = 0, hits_only: bool = False
 ) -> Screened:
-    """Look up every row; the row order stays, and no row is left out. `between` is called now and then."""
-    verdicts: list[Verdict] = []
-    for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-        verdicts += answer(_queries(table.slice(start, _ROWS_AT_ONCE), columns), as_of=as_of)
-        between()
-    kept = _as_text(table.drop_columns([RAGGED])) if RAGGED in table.column_names else table
-    for name, values in _verdict_columns(verdicts).items():
+    """Look up every row; the row order stays.
+
+    With `hits_only` the rows that were checked without a finding are left out, and `holdout_row` says where
+    in the upload (from 0, this table beginning at `first_row`) each kept row stands.
+    """
+    problems = _Problems(table.num_rows)
+    batch = _batch(table, columns, problems)
+    looked = look_up(batch, view=view)
+    problems.take_over(looked.error)
+    decisions = decide(looked.lines.where(problems.number[looked.lines.row] == 0))
+    answers = _answer_columns(table.num_rows, decisions, problems)
+    kept = _as_text(table.drop_columns([MALFORMED])) if MALFORMED in table.column_names else table
+    if hits_only:
+        rows = np.union1d(decisions.row, np.flatnonzero(problems.number))
+        kept = kept.take(rows).append_column("holdout_row", pa.array(rows + first_row))
+        answers = {name: values.take(rows) for name, values in answers.items()}
+    for name, values in answers.items():
         kept = kept.append_column(name, values)
-    return Screened(kept, dict(Counter(map(_summary, verdicts))))
+    return Screened(kept, _counts(decisions, problems), hits_of(looked.lines, decisions))
 
 
-def _summary(verdict: Verdict) -> str:
-    if verdict.status is Status.FAILED:
-        return Status.FAILED.value
-    return most_restrictive(verdict.uses.values()).value
+class _Problems:
+    """Why rows could not be looked up, as numbers into a list of codes; 0 is no problem. The first one
+    stays.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.codes = list(ERRORS)
+        self.number = np.zeros(rows, dtype=np.uint8)
+
+    def add(self, rows: NDArray[np.int64] | int, code: str) -> None:
+        if code not in self.codes:
+            self.codes.append(code)
+        rows = np.atleast_1d(rows)
+        self.number[rows[self.number[rows] == 0]] = self.codes.index(code)
+
+    def take_over(self, errors: NDArray[np.uint8]) -> None:
+        """The numbers of `ERRORS` that the engine gave to rows."""
+        self.number = np.where(self.number == 0, errors, self.number)
+
+    def column(self) -> pa.Array:
+        codes = pa.DictionaryArray.from_arrays(
+            pa.array(self.number, mask=self.number == 0), pa.array(self.codes)
+        )
+        return codes.cast(pa.string())
 
 
-def _queries(table: pa.Table, columns: Columns) -> list[Query | HoldoutError]:
-    none = [None] * table.num_rows
-    urls = _bytes(table[columns.url]) if columns.url else none
-    digests = _bytes(table[columns.sha256]) if columns.sha256 else none
-    ragged = table[RAGGED].to_pylist() if RAGGED in table.column_names else none
-    return [
-        _RAGGED_ROW if uneven else _query(url, digest)
-        for url, digest, uneven in zip(urls, digests, ragged, strict=True)
+def _batch(table: pa.Table, columns: Columns, problems: _Problems) -> Batch:
+    urls, pages = (_texts(table, name) for name in (columns.url, columns.page_url))
+    digests = _codes(table, columns.sha256, SHA256.id, problems)
+    codes = _codes(table, columns.phash, PHASH_256.id, problems)
+    asked = np.zeros(table.num_rows, dtype=np.bool_)
+    for rows in (digests[0], codes[0], *(column.row for column in (urls, pages) if column is not None)):
+        asked[rows] = True
+    if MALFORMED in table.column_names:
+        malformed = np.flatnonzero(table[MALFORMED].to_numpy())
+        problems.add(malformed, "row_malformed")
+    problems.add(np.flatnonzero(~asked), "query_has_no_key")
+    return Batch(
+        rows=table.num_rows,
+        urls=urls,
+        pages=pages,
+        files=Digests(*digests) if len(digests[0]) else None,
+        codes={
+            row: {PHASH_256.id: (code.tobytes(),)}
+            for row, code in zip(codes[0].tolist(), codes[1], strict=True)
+        },
+    )
+
+
+def _texts(table: pa.Table, name: str) -> Texts | None:
+    """The cells of a text column that hold something: Arrow's own memory, nothing is copied or decoded."""
+    if not name:
+        return None
+    column = _as_bytes(table[name])
+    offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)[
+        column.offset : column.offset + len(column) + 1
     ]
+    filled = np.diff(offsets) > 0
+    if column.null_count:
+        filled &= column.is_valid().to_numpy(zero_copy_only=False)
+    row = np.flatnonzero(filled)
+    content = column.buffers()[2]
+    buffer = np.frombuffer(content, dtype=np.uint8) if content is not None else np.empty(0, dtype=np.uint8)
+    return Texts(row, buffer, offsets[:-1][row], offsets[1:][row])
 
 
-_RAGGED_ROW: Final = InvalidInput("row_malformed", "This row has another number of fields than the header.")
+def _as_bytes(column: pa.ChunkedArray) -> pa.Array:
+    """As bytes: a Parquet string column may hold what is no UTF-8, and only that cell is to fail."""
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):  # no chunk at all, or more than one array can hold
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    return whole.cast(pa.large_binary())
 
 
-def _bytes(column: pa.ChunkedArray) -> list[bytes | None]:
-    """Cells as bytes: a Parquet string column may hold what is no UTF-8, and only that cell is to fail."""
-    cells: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
-    return cells
+def _codes(
+    table: pa.Table, name: str, algorithm: str, problems: _Problems
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The rows that have a code, and the codes (n x 32); what is no code becomes its row's problem."""
+    cells = _texts(table, name)
+    if cells is None or not len(cells):
+        return np.empty(0, dtype=np.int64), np.empty((0, 32), dtype=np.uint8)
+    if (cells.end - cells.start == 64).all():
+        hexadecimal = cells.buffer[cells.start[:, None] + np.arange(64)]
+        nibbles = _NIBBLES[hexadecimal]
+        if (nibbles < 16).all():
+            return cells.row, nibbles[:, ::2] << 4 | nibbles[:, 1::2]
+    rows, codes = [], []
+    for i, row in enumerate(cells.row.tolist()):
+        try:
+            codes.append(parse_code(algorithm, cells.text(i).decode("utf-8", "replace")))
+            rows.append(row)
+        except HoldoutError as error:
+            problems.add(row, error.code)
+    return np.array(rows, dtype=np.int64), np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(-1, 32)
 
 
-def _query(url: bytes | None, sha256: bytes | None) -> Query | HoldoutError:
-    try:
-        return query_from_keys(url=_cell(url), sha256=_cell(sha256))
-    except HoldoutError as error:
-        return error
-
-
-def _cell(value: bytes | None) -> str | None:
-    """The text of a cell; an empty cell is none. Bytes that are not UTF-8 become what no parser accepts."""
-    return value.decode("utf-8", "surrogateescape") if value else None
+_NIBBLES: Final = np.full(256, 255, dtype=np.uint8)
+_NIBBLES[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16)
+_NIBBLES[np.frombuffer(b"ABCDEF", dtype=np.uint8)] = np.arange(10, 16)
 
 
 def _as_text(csv_table: pa.Table) -> pa.Table:
     """CSV cells as text again; bytes that are not UTF-8 come back as U+FFFD."""
-    columns = [
-        pa.array([value.decode("utf-8", "replace") for value in column.to_pylist()], pa.string())
-        for column in csv_table.columns
-    ]
+    columns = []
+    for column in csv_table.columns:
+        try:
+            columns.append(column.cast(pa.string()))
+        except pa.ArrowInvalid:
+            cells = [value.decode("utf-8", "replace") for value in column.to_pylist()]
+            columns.append(pa.chunked_array([pa.array(cells, pa.string())]))
     return pa.table(columns, names=csv_table.column_names)
 
 
-def _verdict_columns(verdicts: Sequence[Verdict]) -> dict[str, pa.Array]:
+def _answer_columns(rows: int, decisions: Decisions, problems: _Problems) -> dict[str, pa.Array]:
     """The answer's columns; a failed row has no outcome, so no filter on outcomes can let it through."""
-    first = [verdict.reasons[0] if verdict.reasons else None for verdict in verdicts]
+    failed = problems.number != 0
+    outcome = np.full(rows, NOTHING_SAID, dtype=np.int64)
+    outcome[decisions.row] = decisions.outcome
+    disputed = np.zeros(rows, dtype=np.bool_)
+    disputed[decisions.row] = decisions.disputed
+    statements = public_ids("stm", decisions.statement)
     return {
-        "holdout_status": pa.array([v.status.value for v in verdicts], pa.string()),
-        **{
-            name: pa.array([o.value if (o := v.uses.get(use)) else None for v in verdicts], pa.string())
-            for use, name in _USE_COLUMNS.items()
-        },
-        "holdout_method": pa.array([r and r.method for r in first], pa.string()),
-        "holdout_statement": pa.array([r and r.source for r in first], pa.string()),
-        "holdout_disputed": pa.array([v.disputed for v in verdicts], pa.bool_()),
-        "holdout_error": pa.array([v.error and v.error.code for v in verdicts], pa.string()),
+        "holdout_status": _words(tuple(Status), failed.astype(np.int8)),
+        **{f"holdout_{use}": _words(_OUTCOMES, of_use[outcome], failed) for use, of_use in _OF_USE.items()},
+        "holdout_method": _scattered(
+            rows, decisions.row, [METHODS[m].value for m in decisions.method.tolist()]
+        ),
+        "holdout_statement": _scattered(rows, decisions.row, statements),
+        "holdout_disputed": pa.array(disputed),
+        "holdout_error": problems.column(),
     }
+
+
+def _words(
+    words: tuple[Status, ...] | tuple[Outcome, ...],
+    number: NDArray[np.int8],
+    missing: NDArray[np.bool_] | None = None,
+) -> pa.Array:
+    indices = pa.array(number, mask=missing)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([w.value for w in words])).cast(pa.string())
+
+
+def _scattered(rows: int, at: NDArray[np.int64], values: list[str]) -> pa.Array:
+    place = np.full(rows, len(values), dtype=np.int64)
+    place[at] = np.arange(len(values))
+    return pa.array([*values, None], pa.string()).take(pa.array(place))
+
+
+def _counts(decisions: Decisions, problems: _Problems) -> dict[str, int]:
+    """How many rows had which most restrictive outcome; rows of which nothing is said are `unknown`."""
+    strongest = np.bincount(_STRONGEST[decisions.outcome], minlength=len(_OUTCOMES)).tolist()
+    counts = Counter({outcome.value: number for outcome, number in zip(_OUTCOMES, strongest, strict=True)})
+    failed = int(np.count_nonzero(problems.number))
+    counts[Outcome.UNKNOWN.value] += len(problems.number) - len(decisions.row) - failed
+    counts[Status.FAILED.value] = failed
+    return {name: number for name, number in counts.items() if number}

@@ -2,17 +2,22 @@
 
 import hashlib
 from collections.abc import Iterable
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.models import Organization
 from holdout.durable import durable_file
-from holdout.errors import Conflict, InvalidInput
+from holdout.errors import Conflict, InvalidInput, NotFound
 from lookup import storage, tasks
+from lookup.formats import Columns, find_columns
 from lookup.models import JobStep, LookupJob, job_id
-from lookup.tables import find_columns
+
+NO_NAMES: Final = Columns()
+"""The columns are found by their usual names."""
 
 
 def submit_job(
@@ -20,19 +25,19 @@ def submit_job(
     organization: Organization,
     upload: Iterable[bytes],
     upload_format: LookupJob.Format,
-    url_column: str = "",
-    sha256_column: str = "",
+    columns: Columns = NO_NAMES,
+    answers: LookupJob.Answers = LookupJob.Answers.ALL,
 ) -> LookupJob:
     """Store an upload as it streams in and queue it for screening.
 
-    Raises `InvalidInput` for what is too large, damaged, or has no column to look up (`lookup.tables`), and
+    Raises `InvalidInput` for what is too large, damaged, or has no column to look up (`lookup.formats`), and
     `Unavailable` when the disk does not take it; then nothing of the upload stays.
     """
     public_id = job_id()
     try:
         digest, size = _store(upload, public_id)
         path = storage.upload_path(public_id)
-        columns = find_columns(path, upload_format, url=url_column, sha256=sha256_column)
+        found = find_columns(path, upload_format, columns)
         with transaction.atomic():
             job = LookupJob.objects.create(
                 public_id=public_id,
@@ -40,8 +45,11 @@ def submit_job(
                 upload_format=upload_format,
                 upload_sha256=digest,
                 upload_bytes=size,
-                url_column=columns.url,
-                sha256_column=columns.sha256,
+                answers=answers,
+                url_column=found.url,
+                sha256_column=found.sha256,
+                page_url_column=found.page_url,
+                phash_column=found.phash,
             )
             JobStep.objects.create(job=job, kind=JobStep.Kind.SPLIT)
             # A bell that cannot be rung is no error: beat rings again, and the job waits.
@@ -50,6 +58,12 @@ def submit_job(
         storage.delete(public_id)
         raise
     return job
+
+
+def discard_uploads(*, jobs: Iterable[LookupJob]) -> None:
+    """Delete the files of jobs whose transaction was rolled back: the files know nothing of that."""
+    for job in jobs:
+        storage.delete(job.public_id)
 
 
 def _store(upload: Iterable[bytes], public_id: str) -> tuple[bytes, int]:
@@ -75,3 +89,28 @@ def cancel_job(*, job: LookupJob) -> LookupJob:
         raise Conflict("job_ended", "The job has ended already.")
     job.refresh_from_db()
     return job
+
+
+def resume_job(*, job: LookupJob) -> LookupJob:
+    """Go on with a job that was cancelled or failed: what is done stays done, what failed is tried anew.
+
+    Raises `Conflict` (`job_not_ended` for one that still runs, `job_done`), and `NotFound` (`upload_deleted`)
+    when retention has deleted its file.
+    """
+    with transaction.atomic():
+        locked = LookupJob.objects.select_for_update().get(pk=job.pk)
+        if locked.state == LookupJob.State.DONE:
+            raise Conflict("job_done", "The job is done; fetch its result.")
+        if locked.state in (LookupJob.State.QUEUED, LookupJob.State.RUNNING):
+            raise Conflict("job_not_ended", "The job has not ended.")
+        if locked.swept_at or not storage.upload_path(locked.public_id).is_file():
+            raise NotFound(
+                "upload_deleted", "The job's file was deleted when its retention ended; send it again."
+            )
+        cut = not locked.steps.filter(kind=JobStep.Kind.SPLIT, done=False).exists()
+        locked.state = LookupJob.State.RUNNING if cut else LookupJob.State.QUEUED
+        locked.finished_at, locked.error_code, locked.error_detail = None, "", ""
+        locked.save(update_fields=["state", "finished_at", "error_code", "error_detail"])
+        locked.steps.filter(done=False).update(forgiven=F("fence"), lease_until=None)
+        transaction.on_commit(tasks.ring.delay, robust=True)
+    return locked

@@ -30,6 +30,11 @@ class Taken:
     step: JobStep
     fence: int
 
+    @property
+    def tries(self) -> int:
+        """How often it was taken, this time included, since the job was submitted or resumed."""
+        return self.fence - self.step.forgiven
+
     def name(self, stem: str) -> str:
         """A file name that no other holder of this step can use."""
         return f"{stem}-{self.step.number:06d}.{self.fence}"

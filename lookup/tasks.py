@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from lookup import jobs
+from lookup import hits, jobs, snapshots
 from lookup.models import JobStep
 from lookup.steps import open_steps
 
@@ -29,5 +29,18 @@ def ring() -> None:
 
 
 @shared_task
+def roll_up_hits() -> None:
+    """Count stored hits together until none wait."""
+    while hits.roll_up():
+        pass
+
+
+@shared_task
 def sweep() -> None:
     jobs.sweep()
+    hits.sweep()
+
+
+@shared_task
+def publish_snapshot() -> None:
+    snapshots.publish(when_due=True)

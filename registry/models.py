@@ -118,7 +118,10 @@ class Fingerprint(models.Model):
 
 
 class Locator(models.Model):
-    """A place: one URL, a path prefix, a host, a domain. With a work: where that work is found."""
+    """A place: one URL, a picture of a known host, a path prefix, an account, a host, a domain.
+
+    With a work: where that work is found.
+    """
 
     public_id = models.CharField(max_length=40, unique=True, default=locator_id, editable=False)
     declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="locators")
@@ -127,6 +130,13 @@ class Locator(models.Model):
     target = models.TextField(help_text="As the declarant gave it.")
     key = models.TextField(help_text="The canonical key's text.")
     key_check = models.BinaryField(max_length=16, help_text="holdout.urls.key_check of the key.")
+    registration = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="A work's place: the log record that added it.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -134,10 +144,22 @@ class Locator(models.Model):
             models.UniqueConstraint(
                 name="locator_once", fields=["declarant", "key_check", "work"], nulls_distinct=False
             ),
+            # A work's place changes answers by itself, so it takes effect through the log; a place that
+            # stands for itself only with the statement about it.
+            models.CheckConstraint(
+                name="locator_of_a_work_is_logged",
+                condition=models.Q(registration="") ^ models.Q(work__isnull=False),
+            ),
         ]
         indexes = [
-            # registry.queries.locators_by_check
+            # registry.queries.locators_by_check, lookup.feed.said_of_places
             models.Index(name="locator_key_check", fields=["key_check"]),
+            # lookup.feed.changed_places
+            models.Index(
+                name="locator_registration",
+                fields=["registration"],
+                condition=~models.Q(registration=""),
+            ),
         ]
 
     def __str__(self) -> str:

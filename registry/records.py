@@ -1,8 +1,9 @@
 """What the log commits to about files and proofs."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from registry.models import Asset, Authorization
+from registry.models import Asset, Authorization, Locator, Work
 
 
 def asset_record(asset: Asset, fingerprints: dict[str, bytes]) -> dict[str, Any]:
@@ -24,4 +25,14 @@ def authorization_record(proof: Authorization) -> dict[str, Any]:
         "subject": None if subject is None else subject.public_id,
         "level": proof.level,
         "method": proof.method,
+    }
+
+
+def places_record(registration: str, work: Work, places: Iterable[Locator]) -> dict[str, Any]:
+    """Places where a work is found, added by its declarant."""
+    return {
+        "registration": registration,
+        "work": work.public_id,
+        "declarant": work.declarant.public_id,
+        "keys": sorted(place.key for place in places),
     }

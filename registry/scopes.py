@@ -83,7 +83,7 @@ def shared_hosts() -> SharedHosts:
 
 
 def refuse_overreach(key: RuleKey) -> None:
-    """Refuse a scope that reaches into other people's places; a key of one URL never does.
+    """Refuse a scope that reaches into other people's places; one URL, picture or account never does.
 
     Raises NotPermitted:
     - `scope_not_claimable`: an IP address, or a host name without a dot;
@@ -93,7 +93,7 @@ def refuse_overreach(key: RuleKey) -> None:
     """
     host = key_host(key.text)
     match key.kind:
-        case KeyKind.URL:
+        case KeyKind.URL | KeyKind.PICTURE | KeyKind.ACCOUNT:
             return
         case KeyKind.PATH:
             _refuse_path(host=host, path=key_path(key.text))

@@ -9,21 +9,25 @@ from django.db import transaction
 from accounts.models import Organization
 from holdout.durable import durable_file
 from holdout.errors import NotPermitted, Unavailable, UnreadablePicture
+from holdout.ids import new_id
+from holdout.picture_hosts import named_account_key, registered_picture_key, registered_url_key
 from holdout.resolution import Assurance
-from holdout.urls import KeyKind, RuleKey, domain_key, host_key, key_check, path_key, url_key
+from holdout.urls import KeyKind, RuleKey, domain_key, host_key, key_check, path_key
 from ledger.models import Log
-from ledger.services import append_many
+from ledger.services import append, append_many
 from registry import tasks
 from registry.ingest import incoming_path
 from registry.models import Asset, Authorization, Declarant, Locator, Work
-from registry.records import authorization_record
+from registry.records import authorization_record, places_record
 from registry.scopes import refuse_overreach
 
 _KEY_OF_KIND = {
-    KeyKind.URL: url_key,
+    KeyKind.URL: registered_url_key,
+    KeyKind.PICTURE: registered_picture_key,
     KeyKind.PATH: path_key,
     KeyKind.HOST: host_key,
     KeyKind.DOMAIN: domain_key,
+    KeyKind.ACCOUNT: named_account_key,
 }
 
 
@@ -88,8 +92,12 @@ def register_locators(
 ) -> list[Locator]:
     """Places of `declarant`, in the order of `targets`; what is registered already is not made again.
 
-    With `work`: places where that work is found. Raises `InvalidInput` for a target that is no such place
-    and `NotPermitted` for one that nobody can claim (`registry.scopes`); then nothing is written.
+    A URL of a known image host becomes the place of its picture (kind `picture`): it is then found in every
+    size, and two of its sizes are one place.
+
+    With `work`: places where that work is found; they count from their log index on. Raises `InvalidInput`
+    for a target that is no such place and `NotPermitted` for one that nobody can claim (`registry.scopes`);
+    then nothing is written.
     """
     if work is not None and work.declarant_id != declarant.pk:
         raise NotPermitted(
@@ -97,6 +105,7 @@ def register_locators(
         )
     keys = [_checked_key(kind, target) for kind, target in targets]
     checks = [key_check(key.text) for key in keys]
+    registration = "" if work is None else new_id("lor")
     with transaction.atomic():
         # With ignore_conflicts Django cannot tell which rows are new, so they are read back.
         Locator.objects.bulk_create(
@@ -108,6 +117,7 @@ def register_locators(
                     target=target,
                     key=key.text,
                     key_check=check,
+                    registration=registration,
                 )
                 for (_, target), key, check in zip(targets, keys, checks, strict=True)
             ],
@@ -116,6 +126,13 @@ def register_locators(
         )
         rows = Locator.objects.filter(declarant=declarant, work=work, key_check__in=checks)
         by_check = {bytes(row.key_check): row for row in rows}
+        if work is not None and (new := [row for row in rows if row.registration == registration]):
+            append(
+                log=Log.DECLARATIONS,
+                entry_type="places",
+                record_id=registration,
+                record=places_record(registration, work, new),
+            )
     return [by_check[check] for check in checks]
 
 

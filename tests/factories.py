@@ -1,5 +1,6 @@
 """Plain functions that make what a story starts with."""
 
+import threading
 from collections.abc import Mapping
 
 from django.db import transaction
@@ -11,11 +12,25 @@ from holdout.urls import KeyKind
 from holdout.vocabulary import PRESETS, Preferences
 from ledger.models import Log
 from ledger.services import append, sequence_pending
+from lookup.indexing import Indexer
 from registry.models import Asset, Authorization, Declarant, Fingerprint, Locator, Work
 from registry.services import authorize_locators, register_locators
 
+_SETTLING = threading.Lock()
 NO_AI = PRESETS["no-ai"]
 OPEN = PRESETS["open"]
+
+
+def settle() -> int:
+    """What a running sequencer and indexer would have done by now; returns how many entries got their
+    place.
+    """
+    with _SETTLING:  # a test may settle while a thread of it does so all the time
+        sequenced = sequence_pending()
+        with Indexer() as indexer:
+            while indexer.catch_up():
+                pass
+    return sequenced
 
 
 def reserve_place(
@@ -32,7 +47,7 @@ def reserve_place(
     if level:
         authorize_locators(declarant=declarant, locators=[locator], level=level, method="operator")
     statement = declare(declarant=declarant, subject=locator, preferences=preferences, vouched=vouched)
-    sequence_pending()
+    settle()
     return statement
 
 
@@ -40,7 +55,7 @@ def reserve_places(declarant: Declarant, kind: KeyKind, targets: list[str]) -> l
     locators = register_locators(declarant=declarant, targets=[(kind, target) for target in targets])
     authorize_locators(declarant=declarant, locators=locators, level=Assurance.L3, method="operator")
     statements = declare_many(declarant=declarant, subjects=locators, preferences=NO_AI)
-    sequence_pending()
+    settle()
     return statements
 
 
@@ -70,7 +85,7 @@ def reserve_work(
 ) -> Statement:
     work = fingerprinted_work(declarant, fingerprints, level=level)
     statement = declare(declarant=declarant, subject=work, preferences=preferences)
-    sequence_pending()
+    settle()
     return statement
 
 

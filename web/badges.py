@@ -32,6 +32,12 @@ class Label(StrEnum):
 
 
 LANGUAGES: Final = ("en", "zh")
+"""What `?lang=` takes. A badge heeds no Accept-Language: it is one picture, cached for all who see it."""
+
+PAGE_LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
+    dict(zip(LANGUAGES, ("en", "zh-hans"), strict=True))
+)
+"""The pages' code for each of `LANGUAGES`."""
 
 _TEXTS: Final[Mapping[Label, tuple[str, str]]] = {
     Label.NO_AI: ("No AI · reserved", "禁止用于 AI · 已声明保留"),

@@ -15,9 +15,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from accounts.audit import Source, actor_of
@@ -31,13 +30,10 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class StaffSite(AdminSite):
-    """Every page but the static files goes through `admin_view`, and so through `_way_in`.
+    """Every page but the static files goes through `admin_view`, and so through `_way_in`."""
 
-    The area speaks English only: it shows the names of tables and columns, which have no other language.
-    """
-
-    site_header = site_title = "Holdout staff"
-    index_title = "Staff area"
+    site_header = site_title = gettext_lazy("Holdout staff")
+    index_title = gettext_lazy("Staff area")
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -52,9 +48,7 @@ class StaffSite(AdminSite):
             if elsewhere := _way_in(request):
                 return elsewhere
             _remember_entry(request)
-            with override("en"):
-                response = guarded(request, *args, **kwargs)
-                return response.render() if isinstance(response, TemplateResponse) else response
+            return guarded(request, *args, **kwargs)
 
         return cast(View, gate)
 

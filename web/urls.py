@@ -2,12 +2,9 @@
 
 from allauth.account import views as account
 from django.urls import path
-from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from web.views import badges, home, second_factor, works
-
-_to_code_form = RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)
+from web.views import badges, home, second_factor, sign_in, works
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -36,6 +33,6 @@ urlpatterns = [
     path("accounts/2fa/codes/", second_factor.view_codes, name="mfa_view_recovery_codes"),
     path("accounts/2fa/codes/new/", second_factor.generate_codes, name="mfa_generate_recovery_codes"),
     # allauth sends people to these two by name; there are no passwords, so both lead to the code.
-    path("accounts/login/", _to_code_form, name="account_login"),
-    path("accounts/password/reset/", _to_code_form, name="account_reset_password"),
+    path("accounts/login/", sign_in.start_over, name="account_login"),
+    path("accounts/password/reset/", sign_in.start_over, name="account_reset_password"),
 ]

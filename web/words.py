@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from holdout.errors import HoldoutError
 from holdout.resolution import Assurance
@@ -66,9 +67,10 @@ _USES: Final[Mapping[UsageCategory, tuple["Text", "Text"]]] = {
 }
 
 _SAID: Final[Mapping[str, "Text"]] = {
-    Preference.DENY: _("No"),
+    # With a context: Django's admin says "No" and "Yes" of other things.
+    Preference.DENY: pgettext_lazy("preference", "No"),
     Preference.CONDITIONAL: _("Ask first"),
-    Preference.ALLOW: _("Yes"),
+    Preference.ALLOW: pgettext_lazy("preference", "Yes"),
     "unset": _("Nothing said"),
 }
 
@@ -83,10 +85,12 @@ _ANSWERS: Final[Mapping[Outcome, "Text"]] = {
 _METHODS: Final[Mapping[str, "Text"]] = {
     "exact_file": _("the same file"),
     "url": _("this exact address"),
+    "picture": _("this picture on its image host, in any size"),
     "path": _("a folder that this address lies in"),
     "account": _("the account that this address belongs to"),
     "host": _("the whole host of this address"),
     "domain": _("the whole domain of this address"),
+    "page": _("the page or the account that was named with it"),
     "geometry": _("a near copy, confirmed point by point"),
     "codes": _("a similar picture, which nobody has compared yet"),
     "possible": _("a possible copy, which nobody has compared yet"),
@@ -138,6 +142,10 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "url_invalid": _("This is no complete web address. It looks like https://example.com/picture.jpg."),
     "url_scheme_unsupported": _("Only addresses that begin with http:// or https:// can be checked."),
     "url_too_long": _("This address is too long to be checked."),
+    "parameter_unknown": _(
+        "The address did not arrive whole: in a link, every & in it must be escaped. Paste the whole address "
+        "into the field above."
+    ),
 }
 
 

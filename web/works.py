@@ -10,6 +10,7 @@ from holdout.ids import is_public_id
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
 from holdout.vocabulary import Preference
 from ledger import queries as ledger
+from lookup.hits import Asked, who_asked
 from registry.models import Asset, Locator, Work
 from registry.queries import work_assurance
 
@@ -34,6 +35,8 @@ class WorkDetails:
     history: list[LoggedStatement]
     said: LoggedStatement | None
     receipt: dict[str, Any] | None
+    told: list[Asked]
+    """Who asked about pictures and was told of it."""
 
     @property
     def waiting(self) -> bool:
@@ -67,6 +70,7 @@ def details_of(work: Work) -> WorkDetails:
         history=history,
         said=logged[0] if logged else None,
         receipt=ledger.receipt(logged[0].statement.public_id) if logged else None,
+        told=who_asked(line.statement.public_id for line in logged),
     )
 
 

@@ -46,6 +46,7 @@ _BATCH: Final = {
 }
 _BATCH_ANSWER: Final = {
     "as_of": _AS_OF,
+    "index_version": 3,
     "results": [
         _RESERVED,
         _FREE,
@@ -62,8 +63,10 @@ _JOB: Final = {
     "state": "queued",
     "rows": None,
     "rows_done": 0,
+    "seconds_left": None,
     "counts": {},
-    "columns": {"url": "url", "sha256": ""},
+    "answers": "all",
+    "columns": {"url": "url", "sha256": "", "page_url": "", "phash": ""},
     "created_at": "2026-11-22T09:30:00.123000+00:00",
     "finished_at": None,
     "result_sha256": None,
@@ -95,6 +98,9 @@ def _answered(name: str, value: Any) -> list[OpenApiExample]:
 
 
 LOOKUP_ASKED: Final = [asked("four pictures", _BATCH)]
+LINES_ASKED: Final = [
+    asked("two URLs", "https://artist.example/harbour.jpg\nhttps://nobody.example/\n", "text/plain")
+]
 LOOKUP_ANSWERED: Final = _answered("four pictures", _BATCH_ANSWER)
 STATUS_ANSWERED: Final = _answered("a picture that says No AI", {"as_of": _AS_OF, **_RESERVED})
 JOB_ASKED: Final = [
@@ -107,3 +113,53 @@ JOB_CANCELLED: Final = _answered(
     "cancelled", _JOB | {"state": "cancelled", "finished_at": "2026-11-22T09:30:01.000000+00:00"}
 )
 JOB_RECEIPT: Final = _answered("a job's receipt", _RECEIPT)
+
+VERSION: Final = 1_795_339_800
+_SNAPSHOTS: Final = {
+    "version": VERSION,
+    "created": "2026-11-22T09:30:00.123000+00:00",
+    "expires": "2026-11-24T09:30:00.123000+00:00",
+    "log_index": 41,
+    "prefixes": 1,
+    "base": {
+        "version": VERSION,
+        "since": 0,
+        "url": f"/v1/snapshots/{VERSION}",
+        "bytes": 1_021,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+    "deltas": [
+        {
+            "version": VERSION,
+            "since": VERSION - 3_600,
+            "url": f"/v1/snapshots/{VERSION - 3_600}/delta",
+            "bytes": 995,
+            "sha256": "5c86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        }
+    ],
+    "public_keys": [
+        {
+            "id": "34750f98bd59fcfc",
+            "algorithm": "ed25519",
+            "public_key": "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=",
+        }
+    ],
+    "confirm": {"bits": 0, "prefixes": 256},
+}
+_CONFIRMED: Final = {
+    "as_of": _AS_OF,
+    "index_version": 7,
+    "bits": 0,
+    "ranges": [
+        {
+            "prefix": "0",
+            "keys": "+UTEof00A9BcooYobVS5ig==",
+            "codes": [240],
+            "sources": [["stm_5m2k7q3vz6n4c2x7hw3a5ybd4e"]],
+            "error": None,
+        }
+    ],
+}
+SNAPSHOTS_LISTED: Final = _answered("a base and a delta", _SNAPSHOTS)
+CONFIRM_ASKED: Final = [asked("the keys of one URL", {"prefixes": ["0"], "bits": 0})]
+CONFIRM_ANSWERED: Final = _answered("a domain that says No AI", _CONFIRMED)

@@ -1,6 +1,7 @@
 """`/v1/jobs`: screen a file of millions of rows."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from django.conf import settings
@@ -13,15 +14,20 @@ from api.body import UnsupportedMediaType, media_type, stream_body
 from api.idempotency import once
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
+from holdout.errors import InvalidInput
 from lookup import queries
+from lookup.formats import Columns
 from lookup.models import LookupJob
-from lookup.services import cancel_job, submit_job
+from lookup.services import cancel_job, discard_uploads, resume_job, submit_job
 
 _FORMATS = {
     "text/csv": LookupJob.Format.CSV,
     "application/vnd.apache.parquet": LookupJob.Format.PARQUET,
     "application/x-parquet": LookupJob.Format.PARQUET,
+    "application/x-ndjson": LookupJob.Format.NDJSON,
+    "text/plain": LookupJob.Format.TEXT,
 }
+_COLUMNS = {f"{field.name}_column": field.name for field in fields(Columns)}
 _PAGE = 100
 
 
@@ -35,20 +41,24 @@ class JobsView(MeteredView):
         upload_format = _FORMATS.get(media_type(request))
         if upload_format is None:
             raise UnsupportedMediaType("upload_format_unknown", f"Send one of {', '.join(_FORMATS)}.")
+        answers = _answers_wanted(request)
+
+        submitted: list[LookupJob] = []
 
         def submit(upload: Iterator[bytes]) -> HttpResponse:
             job = submit_job(
                 organization=caller(request),
                 upload=upload,
                 upload_format=upload_format,
-                url_column=request.GET.get("url_column", ""),
-                sha256_column=request.GET.get("sha256_column", ""),
+                columns=Columns(**{name: request.GET.get(p, "") for p, name in _COLUMNS.items()}),
+                answers=answers,
             )
+            submitted.append(job)
             location = f"/v1/jobs/{job.public_id}"
             return JsonResponse(_job_json(job), status=202, headers={"Location": location})
 
         upload = stream_body(request, max_bytes=settings.HOLDOUT_JOB_MAX_UPLOAD_BYTES)
-        return once(request, upload, submit)
+        return once(request, upload, submit, undo=lambda: discard_uploads(jobs=submitted))
 
     @operations.list_jobs
     def get(self, request: Request) -> Response:
@@ -70,8 +80,20 @@ class JobView(MeteredView):
         return Response(_job_json(cancel_job(job=queries.job_of(caller(request), job_id))))
 
 
+class JobResumeView(MeteredView):
+    """Go on with a job that was cancelled or failed."""
+
+    quotas = {"POST": QuotaName.JOBS}
+
+    @operations.resume_job
+    def post(self, request: Request, job_id: str) -> Response:
+        return Response(_job_json(resume_job(job=queries.job_of(caller(request), job_id))))
+
+
 class JobResultView(MeteredView):
-    """The input's rows and columns in their order, with the answer's columns, as Parquet."""
+    """The input's rows (all, or those with a finding) and columns in their order, with the answer's, as
+    Parquet.
+    """
 
     quotas = {"GET": QuotaName.CALLS}
 
@@ -96,6 +118,16 @@ class JobReceiptView(MeteredView):
         return Response(queries.receipt_of(queries.job_of(caller(request), job_id)))
 
 
+def _answers_wanted(request: Request) -> LookupJob.Answers:
+    given = request.GET.get("answers", LookupJob.Answers.ALL)
+    if request.GET.keys() - {"answers", *_COLUMNS} or given not in LookupJob.Answers.values:
+        raise InvalidInput(
+            "parameter_unknown",
+            f"Give answers={' or '.join(LookupJob.Answers.values)}, and any of {', '.join(_COLUMNS)}.",
+        )
+    return LookupJob.Answers(given)
+
+
 def _job_json(job: LookupJob) -> dict[str, Any]:
     return _jobs_json([job])[0]
 
@@ -112,8 +144,10 @@ def _one_job_json(job: LookupJob, progress: queries.Progress) -> dict[str, Any]:
         "state": job.state,
         "rows": job.rows,
         "rows_done": progress.rows_done,
+        "seconds_left": progress.seconds_left,
         "counts": progress.counts,
-        "columns": {"url": job.url_column, "sha256": job.sha256_column},
+        "answers": job.answers,
+        "columns": {name: getattr(job, column) for column, name in _COLUMNS.items()},
         "created_at": job.created_at.isoformat(),
         "finished_at": job.finished_at and job.finished_at.isoformat(),
         "result_sha256": job.result_sha256 and bytes(job.result_sha256).hex(),

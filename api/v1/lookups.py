@@ -1,17 +1,39 @@
 """`POST /v1/lookups`: answers now."""
 
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
 import msgspec
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.body import UnsupportedMediaType, media_type, stream_body
+from api.authentication import caller
+from api.body import UnsupportedMediaType, media_type, read_body
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
-from api.v1.verdicts import as_of_json, verdict_json
-from ledger.queries import head
-from lookup.engine import answer
-from lookup.parsing import parse_body
+from api.v1.verdicts import all_json, hits_json
+from holdout.errors import InvalidInput
+from lookup.batch import Batch
+from lookup.decisions import decide
+from lookup.engine import look_up, verdicts_of
+from lookup.hits import hits_of, store_hits
+from lookup.parsing import Limits, parse_json, parse_lines, parse_ndjson, parse_packed
+
+_READERS: Final[Mapping[str, Callable[[bytes, Limits], Batch]]] = {
+    "application/json": parse_json,
+    "application/x-ndjson": parse_ndjson,
+    "text/plain": parse_lines,
+    "application/vnd.holdout.keys": parse_packed,
+}
+
+
+class Answers(StrEnum):
+    """Which rows are answered for: every one, or only those about which there is something to say."""
+
+    ALL = "all"
+    HITS = "hits"
 
 
 class LookupsView(MeteredView):
@@ -19,31 +41,34 @@ class LookupsView(MeteredView):
 
     @operations.look_up
     def post(self, request: Request) -> HttpResponse:
-        if media_type(request) != "application/json":
-            raise UnsupportedMediaType("not_json", "Send application/json.")
-        body = b"".join(stream_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES))
-        paid = _queries_in(body)
-        self.spend(request, QuotaName.LOOKUPS, cost=paid)
-        queries = parse_body(
-            body,
-            max_queries=settings.HOLDOUT_LOOKUP_MAX_QUERIES,
-            max_pictures=settings.HOLDOUT_LOOKUP_MAX_PICTURES,
-        )
-        if len(queries) > paid:
-            self.spend(request, QuotaName.LOOKUPS, cost=len(queries) - paid)
-        as_of = head()
-        verdicts = answer(queries, as_of=as_of)
-        answered = {"as_of": as_of_json(as_of), "results": [verdict_json(v) for v in verdicts]}
+        read = _READERS.get(media_type(request))
+        if read is None:
+            raise UnsupportedMediaType("upload_format_unknown", f"Send one of {', '.join(_READERS)}.")
+        wanted = _answers_wanted(request)
+        body = read_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES)
+        batch = read(body, self._limits(request, packed=read is parse_packed))
+        answered = _answer(batch, wanted, request)
         return HttpResponse(msgspec.json.encode(answered), content_type="application/json")
 
+    def _limits(self, request: Request, *, packed: bool) -> Limits:
+        return Limits(
+            queries=settings.HOLDOUT_LOOKUP_MAX_PACKED if packed else settings.HOLDOUT_LOOKUP_MAX_QUERIES,
+            pictures=settings.HOLDOUT_LOOKUP_MAX_PICTURES,
+            admit=lambda queries: self.spend(request, QuotaName.LOOKUPS, cost=queries),
+        )
 
-class _Counted(msgspec.Struct):
-    queries: list[msgspec.Raw]
+
+def _answers_wanted(request: Request) -> Answers:
+    given = request.GET.get("answers", Answers.ALL)
+    if request.GET.keys() - {"answers"} or given not in list(Answers):
+        raise InvalidInput("parameter_unknown", f"Give answers={' or '.join(Answers)}, or nothing.")
+    return Answers(given)
 
 
-def _queries_in(body: bytes) -> int:
-    """How many queries are paid for before any is looked at; 1 for what a strict decoder does not read."""
-    try:
-        return max(1, len(msgspec.json.decode(body, type=_Counted).queries))
-    except (msgspec.DecodeError, RecursionError):
-        return 1
+def _answer(batch: Batch, wanted: Answers, request: Request) -> dict[str, Any]:
+    looked = look_up(batch)
+    decisions = decide(looked.lines)
+    store_hits(caller(request), hits_of(looked.lines, decisions))
+    if wanted is Answers.HITS:
+        return hits_json(batch, looked, decisions)
+    return all_json(looked, verdicts_of(batch, looked))

@@ -16,9 +16,11 @@ from api.v1.schemas import Schema, ref
 
 _REFUSALS: Final = {
     401: "The key is missing, unknown or revoked.",
-    404: "There is no such job, or it is another organisation's.",
+    403: "Only for organisations that were vetted for it.",
+    404: "There is no such thing, or it is another organisation's.",
     406: "No answer is written in what Accept asks for.",
     409: "It contradicts what stands.",
+    410: "It is gone; something else replaces it.",
     411: "Send a Content-Length.",
     413: "The body is larger than the call takes.",
     415: "The body is of a kind that the call does not read.",
@@ -63,10 +65,27 @@ _JOB_ID: Final = _parameter(
 look_up = extend_schema(
     operation_id="look_up",
     summary="Screen up to 10,000 pictures now",
-    description="By URL, file digest, perceptual code, bytes (at most 16 pictures), or any mix of them.",
-    request={"application/json": OpenApiRequest(ref("LookupRequest"), examples=examples.LOOKUP_ASKED)},
+    description=(
+        "By URL, file digest, perceptual code, bytes (at most 16 pictures), or any mix of them; as JSON, as "
+        "a URL or a JSON query a line, or as up to 100,000 packed keys of 16 bytes. "
+        "`Content-Encoding: gzip` is taken."
+    ),
+    parameters=[
+        _parameter(
+            "answers",
+            "`all`: a result for every query. `hits`: in columns, only those about which something is said "
+            "and those that failed.",
+            schema={"enum": ["all", "hits"], "default": "all"},
+        )
+    ],
+    request={
+        "application/json": OpenApiRequest(ref("LookupRequest"), examples=examples.LOOKUP_ASKED),
+        "text/plain": OpenApiRequest({"type": "string"}, examples=examples.LINES_ASKED),
+        "application/x-ndjson": OpenApiRequest({"type": "string"}),
+        "application/vnd.holdout.keys": OpenApiRequest(_BINARY),
+    },
     responses=_responses(
-        200, ref("LookupAnswer"), examples.LOOKUP_ANSWERED, "One result a query.", 401, 411, 413, 415, 422
+        200, ref("LookupAnswer"), examples.LOOKUP_ANSWERED, "The answers.", 401, 411, 413, 415, 422
     ),
 )
 status = extend_schema(
@@ -89,14 +108,33 @@ status = extend_schema(
 submit_job = extend_schema(
     operation_id="submit_job",
     summary="Screen a file of up to millions of rows",
-    description="The file is the body, CSV or Parquet. Poll the job; then fetch its result and receipt.",
+    description=(
+        "The file is the body: Parquet, CSV, a JSON object a line, or a URL a line. Poll the job; then fetch "
+        "its result and receipt."
+    ),
     parameters=[
+        _parameter(
+            "answers",
+            "`all`: every row is in the result. `hits`: only those about which something is said and those "
+            "that failed, with their number in `holdout_row`.",
+            schema={"enum": ["all", "hits"], "default": "all"},
+        ),
         _parameter(
             "url_column", "The column that holds URLs, if it is not `url`.", schema={"maxLength": 200}
         ),
         _parameter(
             "sha256_column",
             "The column that holds digests, if it is not `sha256`.",
+            schema={"maxLength": 200},
+        ),
+        _parameter(
+            "page_url_column",
+            "The column that says on which page a picture was found, if it is not `page_url`.",
+            schema={"maxLength": 200},
+        ),
+        _parameter(
+            "phash_column",
+            "The column that holds `phash-256/1` codes in hex, if it is not `phash`.",
             schema={"maxLength": 200},
         ),
         _parameter(
@@ -110,6 +148,8 @@ submit_job = extend_schema(
     request={
         "text/csv": OpenApiRequest(_BINARY, examples=examples.JOB_ASKED),
         _PARQUET: OpenApiRequest(_BINARY),
+        "application/x-ndjson": OpenApiRequest(_BINARY),
+        "text/plain": OpenApiRequest(_BINARY),
     },
     responses=_responses(
         202, ref("Job"), examples.JOB_ACCEPTED, "Accepted; Location names it.", 401, 409, 411, 413, 415, 422
@@ -132,6 +172,14 @@ cancel_job = extend_schema(
     parameters=[_JOB_ID],
     responses=_responses(200, ref("Job"), examples.JOB_CANCELLED, "The job, cancelled.", 401, 404, 409),
 )
+resume_job = extend_schema(
+    operation_id="resume_job",
+    summary="Go on with a job that was cancelled or failed",
+    description="What is done stays done. Possible as long as the upload is kept (7 days).",
+    parameters=[_JOB_ID],
+    request=None,
+    responses=_responses(200, ref("Job"), (), "The job, running again.", 401, 404, 409),
+)
 job_result = extend_schema(
     operation_id="job_result",
     summary="The rows and columns of the upload with the answer's columns",
@@ -143,4 +191,53 @@ job_receipt = extend_schema(
     summary="Proof of what was asked and answered",
     parameters=[_JOB_ID],
     responses=_responses(200, ref("Receipt"), examples.JOB_RECEIPT, "The receipt.", 401, 404, 409),
+)
+
+_SNAPSHOT: Final = "application/vnd.holdout.snapshot"
+_VERSION: Final = _parameter(
+    "version",
+    "A version of the snapshot, as the list has it.",
+    location="path",
+    schema={"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+    examples=[OpenApiExample("a version", value=examples.VERSION)],
+)
+
+list_snapshots = extend_schema(
+    operation_id="list_snapshots",
+    summary="The newest snapshot, and how to get it",
+    description="Fetch the base once, then the delta from your version to the newest, every hour or so.",
+    responses=_responses(
+        200, ref("SnapshotList"), examples.SNAPSHOTS_LISTED, "What can be fetched.", 401, 403, 404
+    ),
+)
+snapshot = extend_schema(
+    operation_id="snapshot",
+    summary="A base: the whole state",
+    parameters=[_VERSION],
+    responses=_responses((200, _SNAPSHOT), _BINARY, (), "A snapshot file.", 401, 403, 404),
+)
+snapshot_delta = extend_schema(
+    operation_id="snapshot_delta",
+    summary="What leads from a version to the newest",
+    parameters=[_VERSION],
+    responses={
+        **_responses((200, _SNAPSHOT), _BINARY, (), "A snapshot file.", 401, 403, 404, 410),
+        204: OpenApiResponse(None, "That is the newest version."),
+    },
+)
+confirm = extend_schema(
+    operation_id="confirm",
+    summary="What is said of all keys in some ranges",
+    description=(
+        "For what a snapshot found, without telling which key is meant: send the first bits of every key of "
+        "your URLs, and look for your keys in the answer. At most 256 prefixes a call."
+    ),
+    request={"application/json": OpenApiRequest(ref("ConfirmRequest"), examples=examples.CONFIRM_ASKED)},
+    responses=_responses(
+        200,
+        ref("ConfirmAnswer"),
+        examples.CONFIRM_ANSWERED,
+        "One range a prefix.",
+        *(401, 403, 404, 411, 413, 415, 422),
+    ),
 )

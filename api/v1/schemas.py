@@ -3,11 +3,15 @@ so nothing can be derived from serializers. Tests compare what is said here with
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from holdout.fingerprints.algorithms import ALGORITHMS
+from holdout.snapshot.ranges import MAX_BITS
 from holdout.verdicts import Access, MatchMethod, Outcome, Status
 from holdout.vocabulary import UsageCategory
+from lookup.confirm import MAX_PREFIXES
+from lookup.formats import Columns
 from lookup.models import LookupJob
 from lookup.parsing import MAX_CODES
 
@@ -28,10 +32,15 @@ def _text(description: str = "", **more: Any) -> Schema:
     return {"type": "string"} | ({"description": description} if description else {}) | more
 
 
+def _numbers(description: str) -> Schema:
+    return {"type": "array", "items": {"type": "integer", "minimum": 0}, "description": description}
+
+
 def _nullable(schema: Schema) -> Schema:
     return {"oneOf": [schema, {"type": "null"}]}
 
 
+_INDEX_VERSION: Final = {"type": "integer", "description": "Counts the publications of the read index."}
 _HEX_256: Final = "^[0-9a-fA-F]{64}$"
 _TIME: Final = _text(format="date-time")
 _COUNTS: Final = {
@@ -60,8 +69,10 @@ _QUERY: Final = _object(
             },
         },
         "picture": _text("The file itself, base64.", contentEncoding="base64"),
+        "page_url": _text("The page on which you found it; may only restrict.", maxLength=8192),
+        "account": _text("Whose it was there, as platform:user; may only restrict."),
     },
-    optional=("url", "sha256", "codes", "picture"),
+    optional=("url", "sha256", "codes", "picture", "page_url", "account"),
     description="One picture, by any mix of keys; at least one.",
 )
 _CHECKED: Final = _object(
@@ -86,8 +97,10 @@ _JOB: Final = _object(
         "state": {"enum": LookupJob.State.values},
         "rows": _nullable({"type": "integer", "description": "Known once the upload has been cut."}),
         "rows_done": {"type": "integer", "minimum": 0},
+        "seconds_left": _nullable({"type": "integer", "minimum": 0, "description": "At the pace so far."}),
         "counts": _COUNTS,
-        "columns": _object({"url": _text("Empty: none is read."), "sha256": _text("Empty: none is read.")}),
+        "answers": {"enum": LookupJob.Answers.values},
+        "columns": _object({f.name: _text("Empty: none is read.") for f in fields(Columns)}),
         "created_at": _TIME,
         "finished_at": _nullable(_TIME),
         "result_sha256": _nullable(_text(pattern="^[0-9a-f]{64}$")),
@@ -134,20 +147,131 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         description="The moment of the declarations log that the answer speaks of.",
     ),
     "Query": _QUERY,
-    "LookupRequest": _object({"queries": {"type": "array", "items": ref("Query"), "minItems": 1}}),
+    "LookupRequest": {
+        "oneOf": [
+            _object({"queries": {"type": "array", "items": ref("Query"), "minItems": 1}}),
+            _object({"urls": {"type": "array", "items": _text(maxLength=8192), "minItems": 1}}),
+        ]
+    },
     "Checked": _CHECKED,
     "Failed": _FAILED,
-    "LookupAnswer": _object(
+    "LookupAnswer": {"oneOf": [ref("AllAnswers"), ref("Hits")]},
+    "AllAnswers": _object(
         {
             "as_of": ref("AsOf"),
+            "index_version": _INDEX_VERSION,
             "results": {"type": "array", "items": {"oneOf": [ref("Checked"), ref("Failed")]}},
         },
         description="One result for each query, in the same order.",
+    ),
+    "Hits": _object(
+        {
+            "as_of": ref("AsOf"),
+            "index_version": _INDEX_VERSION,
+            "queries": {"type": "integer", "description": "How many were asked."},
+            "outcomes": {
+                "type": "array",
+                "items": ref("Uses"),
+                "description": "The combinations that occur.",
+            },
+            "hits": _object(
+                {
+                    "row": _numbers("Queries about which something is said, by number from 0."),
+                    "outcome": _numbers("Of each of them: which of `outcomes`."),
+                    "source": {
+                        "type": "array",
+                        "items": _text(),
+                        "description": "Of each: the statement that weighs most.",
+                    },
+                    "disputed": _numbers("The queries whose answer is disputed."),
+                }
+            ),
+            "failed": _object(
+                {
+                    "row": _numbers("Queries that could not be answered: neither unknown nor allow."),
+                    "code": {"type": "array", "items": _text(), "description": "Of each: why."},
+                }
+            ),
+        },
+        description=(
+            "`answers=hits`. A query in neither list was looked up and nothing is said: no permission."
+        ),
     ),
     "StatusAnswer": _object({"as_of": ref("AsOf"), **_CHECKED["properties"]}),
     "Job": _JOB,
     "JobList": _object({"jobs": {"type": "array", "items": ref("Job"), "maxItems": 100}}),
     "Receipt": _RECEIPT,
+    "SnapshotFile": _object(
+        {
+            "version": {"type": "integer", "description": "In unix seconds; only goes up."},
+            "since": {"type": "integer", "description": "The version that a delta starts from; 0: a base."},
+            "url": _text("On this host."),
+            "bytes": {"type": "integer", "minimum": 1},
+            "sha256": _text("Of the file.", pattern="^[0-9a-f]{64}$"),
+        }
+    ),
+    "SnapshotList": _object(
+        {
+            "version": {"type": "integer", "description": "The newest."},
+            "created": _TIME,
+            "expires": _TIME,
+            "log_index": {"type": "integer", "minimum": -1},
+            "prefixes": {"type": "integer", "minimum": 0},
+            "base": _nullable(ref("SnapshotFile")),
+            "deltas": {"type": "array", "items": ref("SnapshotFile")},
+            "public_keys": {"type": "array", "items": ref("PublicKey"), "minItems": 1},
+            "confirm": _object(
+                {"bits": {"type": "integer"}, "prefixes": {"type": "integer"}},
+                description="The length of a prefix for /v1/confirm, and how many a call takes.",
+            ),
+        }
+    ),
+    "PublicKey": _object(
+        {
+            "id": _text(pattern="^[0-9a-f]{16}$"),
+            "algorithm": {"const": "ed25519"},
+            "public_key": _text("32 bytes, base64.", contentEncoding="base64"),
+        }
+    ),
+    "ConfirmRequest": _object(
+        {
+            "prefixes": {
+                "type": "array",
+                "items": _text(
+                    "The first bits of a key's probe, as a number in hex.", pattern="^[0-9a-f]{1,8}$"
+                ),
+                "minItems": 1,
+                "maxItems": MAX_PREFIXES,
+            },
+            "bits": {"type": "integer", "minimum": 0, "maximum": MAX_BITS},
+        }
+    ),
+    "ConfirmAnswer": _object(
+        {
+            "as_of": ref("AsOf"),
+            "index_version": {"type": "integer"},
+            "bits": {"type": "integer"},
+            "ranges": {"type": "array", "items": ref("Range")},
+        }
+    ),
+    "Range": _object(
+        {
+            "prefix": _text(),
+            "keys": _text("Packed keys of 16 bytes, one after the other, base64.", contentEncoding="base64"),
+            "codes": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 255},
+                "description": "For each key, base 3, train_gen first: 1 conditional, 2 deny; 255: ask.",
+            },
+            "sources": {
+                "type": "array",
+                "items": {"type": "array", "items": _text()},
+                "description": "The statements about each key.",
+            },
+            "error": _nullable(_text("Why the range is not answered: hold its pictures back.")),
+        },
+        description="All keys in the range that something is said of.",
+    ),
     "Problem": _object(
         {
             "type": _text("`urn:holdout:problem:` and the code."),

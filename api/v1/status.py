@@ -7,14 +7,14 @@ from rest_framework.request import Request
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
 from api.v1.verdicts import as_of_json, verdict_json
-from holdout.errors import InvalidInput
-from ledger.queries import head
-from lookup.engine import answer
+from lookup.batch import batch_of
+from lookup.engine import look_up, verdicts_of
+from lookup.parameters import refuse_what_would_go_unasked
 from lookup.parsing import query_from_keys
 
 
 class StatusView(MeteredView):
-    """By `?url=` or `?sha256=` or both. Public, cookieless, open to every origin."""
+    """By `?url=` or `?sha256=` or both. Public, cookieless, open to every origin (`api.cors`)."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -22,23 +22,14 @@ class StatusView(MeteredView):
 
     @operations.status
     def get(self, request: Request) -> HttpResponse:
-        _refuse_what_would_go_unasked(request)
+        refuse_what_would_go_unasked(dict(request.GET.lists()), ("url", "sha256"))
         query = query_from_keys(url=request.GET.get("url"), sha256=request.GET.get("sha256"))
-        as_of = head()
-        (verdict,) = answer([query], as_of=as_of)
+        batch = batch_of([query])
+        looked = look_up(batch)
+        (verdict,) = verdicts_of(batch, looked)
         if verdict.error is not None:
             raise verdict.error
-        body = msgspec.json.encode({"as_of": as_of_json(as_of), **verdict_json(verdict)})
+        body = msgspec.json.encode({"as_of": as_of_json(looked.as_of), **verdict_json(verdict)})
         return HttpResponse(
-            body,
-            content_type="application/json",
-            headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"},
-        )
-
-
-def _refuse_what_would_go_unasked(request: Request) -> None:
-    """An address whose & was not escaped arrives as a shorter address and some parameters nobody knows."""
-    if request.GET.keys() - {"url", "sha256"} or any(len(values) > 1 for _, values in request.GET.lists()):
-        raise InvalidInput(
-            "parameter_unknown", "Give url and sha256 once, percent-encoded, and no other parameter."
+            body, content_type="application/json", headers={"Cache-Control": "public, max-age=60"}
         )

@@ -2,8 +2,10 @@
 
 from django.urls import path, register_converter
 
-from api.v1.jobs import JobReceiptView, JobResultView, JobsView, JobView
+from api.v1.confirm import ConfirmView
+from api.v1.jobs import JobReceiptView, JobResultView, JobResumeView, JobsView, JobView
 from api.v1.lookups import LookupsView
+from api.v1.snapshots import SnapshotDeltaView, SnapshotsView, SnapshotView
 from api.v1.status import StatusView
 
 
@@ -19,13 +21,31 @@ class JobId:
         return value
 
 
+class Version:
+    """A version of the snapshot; a longer number would not fit into the database."""
+
+    regex = "[0-9]{1,12}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
 register_converter(JobId, "job_id")
+register_converter(Version, "version")
 
 urlpatterns = [
     path("lookups", LookupsView.as_view()),
+    path("confirm", ConfirmView.as_view()),
+    path("snapshots", SnapshotsView.as_view()),
+    path("snapshots/<version:version>", SnapshotView.as_view()),
+    path("snapshots/<version:version>/delta", SnapshotDeltaView.as_view()),
     path("status", StatusView.as_view()),
     path("jobs", JobsView.as_view()),
     path("jobs/<job_id:job_id>", JobView.as_view()),
+    path("jobs/<job_id:job_id>/resume", JobResumeView.as_view()),
     path("jobs/<job_id:job_id>/result", JobResultView.as_view()),
     path("jobs/<job_id:job_id>/receipt", JobReceiptView.as_view()),
 ]

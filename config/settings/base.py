@@ -6,7 +6,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config.env import broker_from_redis_url, database_from_url, env_int, env_secret, env_str
+from config.env import broker_from_redis_url, database_from_url, env_int, env_public_keys, env_secret, env_str
 from config.logging import logging_config
 from config.timeouts import with_timeouts
 
@@ -21,6 +21,7 @@ HOLDOUT_SEQUENCING_TIMEOUT_SECONDS = env_int("HOLDOUT_SEQUENCING_TIMEOUT_SECONDS
 # How long an upload may wait for a worker to take its fingerprints.
 HOLDOUT_INGEST_TIMEOUT_SECONDS = env_int("HOLDOUT_INGEST_TIMEOUT_SECONDS", 20)
 HOLDOUT_LOOKUP_MAX_QUERIES = 10_000
+HOLDOUT_LOOKUP_MAX_PACKED = 100_000
 HOLDOUT_LOOKUP_MAX_PICTURES = 16
 HOLDOUT_LOOKUP_MAX_BYTES = 64 * 1024 * 1024
 HOLDOUT_JOB_MAX_UPLOAD_BYTES = env_int("HOLDOUT_JOB_MAX_UPLOAD_BYTES", 20 * 1024**3)
@@ -43,6 +44,7 @@ HOLDOUT_QUOTAS = {
 # Requests that one process has in hand behind each heavy door; more are told to come back (`api.admission`).
 HOLDOUT_IN_FLIGHT = {
     "lookups": env_int("HOLDOUT_IN_FLIGHT_LOOKUPS", 4),
+    "compat": env_int("HOLDOUT_IN_FLIGHT_COMPAT", 10),
     "status": env_int("HOLDOUT_IN_FLIGHT_STATUS", 4),
     "uploads": env_int("HOLDOUT_IN_FLIGHT_UPLOADS", 4),
     "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
@@ -51,6 +53,10 @@ HOLDOUT_IN_FLIGHT = {
 HOLDOUT_LOOKUPS_AT_WORK = env_int("HOLDOUT_LOOKUPS_AT_WORK", 2)
 if min(HOLDOUT_LOOKUPS_AT_WORK, *HOLDOUT_IN_FLIGHT.values()) < 1:
     raise ImproperlyConfigured("HOLDOUT_LOOKUPS_AT_WORK and every HOLDOUT_IN_FLIGHT_... must be at least 1.")
+# Signs the snapshots that vendors screen with (base64 of 32 bytes); every environment has its own.
+HOLDOUT_SNAPSHOT_SIGNING_KEY = ""
+# More keys that vendors are told to trust: the next one and the one before, while keys change.
+HOLDOUT_SNAPSHOT_PUBLIC_KEYS = env_public_keys("HOLDOUT_SNAPSHOT_PUBLIC_KEYS")
 # Our own proxies in front: that many of the last entries of X-Forwarded-For are believed.
 HOLDOUT_TRUSTED_PROXIES = env_int("HOLDOUT_TRUSTED_PROXIES", 0)
 # A request with an Idempotency-Key whose process has not answered by then (and by what its body's size adds)
@@ -58,9 +64,9 @@ HOLDOUT_TRUSTED_PROXIES = env_int("HOLDOUT_TRUSTED_PROXIES", 0)
 HOLDOUT_IDEMPOTENCY_LEASE_SECONDS = env_int("HOLDOUT_IDEMPOTENCY_LEASE_SECONDS", 60)
 if min(number for quota in HOLDOUT_QUOTAS.values() for number in quota) < 1:
     raise ImproperlyConfigured("Every HOLDOUT_QUOTA_..._PER_MINUTE and _BURST must be at least 1.")
-if HOLDOUT_QUOTAS["lookups"][1] < HOLDOUT_LOOKUP_MAX_QUERIES:
+if HOLDOUT_QUOTAS["lookups"][1] < HOLDOUT_LOOKUP_MAX_PACKED:
     raise ImproperlyConfigured(
-        f"HOLDOUT_QUOTA_LOOKUPS_BURST must be at least {HOLDOUT_LOOKUP_MAX_QUERIES}: one full call."
+        f"HOLDOUT_QUOTA_LOOKUPS_BURST must be at least {HOLDOUT_LOOKUP_MAX_PACKED}: one full call."
     )
 
 # Whether the demonstration's one-click sign-in exists: only in `config.settings.demo`, never from a variable.
@@ -101,6 +107,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestRecord",  # outermost: also what is turned away is written down
+    "api.cors.OpenToEveryOrigin",
     "api.admission.AdmissionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -238,9 +245,16 @@ CELERY_TASK_ROUTES = {
     "lookup.tasks.*": {"queue": "lookup"},
 }
 CELERY_BEAT_SCHEDULE = {
+    # Often, so that a new registry soon has its first; the next comes after an hour (lookup.snapshots).
+    "publish-snapshot": {
+        "task": "lookup.tasks.publish_snapshot",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0, "options": {"expires": 5}},
     "forget-answers": {"task": "accounts.tasks.sweep", "schedule": 3600.0},
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
+    "count-hits": {"task": "lookup.tasks.roll_up_hits", "schedule": 10.0, "options": {"expires": 10}},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
 }
 
@@ -253,6 +267,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # no view has formats; ?format= is a parameter like any other
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Holdout",

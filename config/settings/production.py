@@ -1,10 +1,11 @@
 """For a public service. It refuses to start without its secrets and its host names."""
 
-from config.env import env_bool, env_int, env_required_list, env_secret, env_str
+from config.env import env_bool, env_int, env_required_list, env_secret, env_signing_key, env_str
 from config.settings.base import *  # noqa: F403
 
 DEBUG = False
 SECRET_KEY = env_secret("SECRET_KEY")
+HOLDOUT_SNAPSHOT_SIGNING_KEY = env_signing_key("HOLDOUT_SNAPSHOT_SIGNING_KEY")
 ALLOWED_HOSTS = env_required_list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host != "*"]
 

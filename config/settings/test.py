@@ -1,5 +1,6 @@
 """For the test suite: cheap hashing, mail in memory, real PostgreSQL and Valkey."""
 
+import base64
 import os
 
 # mypy and editors import these settings without engines; no connection is made until a test asks for it.
@@ -17,6 +18,7 @@ CELERY_BROKER_URL = broker_from_redis_url(REDIS_URL)
 
 DEBUG = False
 SECRET_KEY = "for-tests-only-" + "x" * 40
+HOLDOUT_SNAPSHOT_SIGNING_KEY = base64.b64encode(b"\x01" * 32).decode()
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

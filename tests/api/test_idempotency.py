@@ -106,7 +106,9 @@ class TestTheSameKey:
         assert submit(vendor).status_code == 202
         assert submit(vendor)["Idempotent-Replayed"] == "true"
 
-    def test_whose_lease_ran_out_under_a_slow_upload_makes_no_second_job(self, vendor: Client) -> None:
+    def test_whose_lease_ran_out_under_a_slow_upload_makes_no_second_job(
+        self, vendor: Client, settings: LazySettings
+    ) -> None:
         def overtaken(public_id: str) -> Any:
             IdempotentResponse.objects.update(fence=99)  # a retry took the row meanwhile
             return original(public_id)
@@ -116,6 +118,12 @@ class TestTheSameKey:
             refused = submit(vendor)
         assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_in_progress")
         assert not LookupJob.objects.exists()
+        assert not list(settings.HOLDOUT_STORE_DIR.glob("jobs/*"))
+
+    def test_leaves_the_upload_of_a_job_that_may_stand(self, vendor: Client, settings: LazySettings) -> None:
+        with patch("accounts.idempotency.complete", side_effect=OperationalError("gone")):
+            assert submit(vendor).status_code == 503
+        assert len(list(settings.HOLDOUT_STORE_DIR.glob("jobs/*/upload"))) == 1
 
 
 @pytest.mark.django_db

@@ -6,17 +6,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from kombu.exceptions import OperationalError
 
 from accounts.models import Organization
 from accounts.services import issue_key
 from holdout.receipts import verify_opening
-from ledger.services import sequence_pending
+from holdout.urls import KeyKind
+from lookup import storage
 from lookup.jobs import work_once
 from lookup.models import JobStep, LookupJob
 from registry.models import Declarant
-from tests.factories import reserve_place
+from tests.factories import reserve_place, reserve_work, settle
 
 pytestmark = pytest.mark.django_db
 URL = "https://alice.example/x.jpg"
@@ -36,7 +38,7 @@ def parquet(**columns: Any) -> bytes:
 def work_through() -> None:
     while work_once():
         pass
-    sequence_pending()
+    settle()
 
 
 def result(client: Client, job: Any) -> list[dict[str, Any]]:
@@ -264,3 +266,113 @@ def test_another_vendors_job_does_not_exist(vendor: Client, anybody: Client, tai
     assert (response.status_code, response.json()["code"]) == (404, "job_unknown")
     assert anybody.get("/v1/jobs", headers=headers).json() == {"jobs": []}
     assert len(vendor.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_a_line_of_text_is_a_row_blank_ones_too(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, f"{URL}\n\nhttps://x.example/\r\n\xff\n".encode("latin-1"), "text/plain").json()
+    work_through()
+    rows = result(vendor, job)
+    assert [row["url"] for row in rows] == [URL, "", "https://x.example/", "\ufffd"]
+    assert [row["holdout_train_gen"] for row in rows] == ["deny", None, "unknown", None]
+    assert [row["holdout_error"] for row in rows] == [None, "query_has_no_key", None, "url_invalid"]
+
+
+def test_a_line_of_json_keeps_its_text_and_fails_by_itself(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    lines = [f'{{"id": 7, "url": "{URL}"}}', "nonsense", '{"url": 7}', '{"url": null}', '{"id": 8}', "[]"]
+    job = submit(vendor, "\n".join(lines).encode(), "application/x-ndjson").json()
+    work_through()
+    rows = result(vendor, job)
+    assert [row["line"] for row in rows] == lines
+    assert [row["holdout_train_gen"] for row in rows] == ["deny", None, None, None, None, None]
+    malformed, no_key = "row_malformed", "query_has_no_key"
+    assert [row["holdout_error"] for row in rows] == [None, malformed, malformed, no_key, no_key, malformed]
+
+
+def test_codes_and_pages_are_columns_too(vendor: Client, alice: Declarant) -> None:
+    reserve_work(alice, {"sha256": bytes(32), "phash-256/1": bytes(32)})
+    reserve_place(alice, "https://alice.example/", kind=KeyKind.PATH)
+    codes = ["00" * 32, "ff" * 32, "00" * 8, None]
+    pages = [None, "https://alice.example/7", None, None]
+    job = submit(vendor, parquet(code=codes, page_url=pages), PARQUET, "?phash_column=code").json()
+    assert job["columns"] == {"url": "", "sha256": "", "page_url": "page_url", "phash": "code"}
+    work_through()
+    rows = result(vendor, job)
+    assert [row["holdout_train_gen"] for row in rows] == ["review", "deny", None, None]
+    assert [row["holdout_method"] for row in rows] == ["codes", "page", None, None]
+    assert [row["holdout_error"] for row in rows][2:] == ["fingerprint_too_short", "query_has_no_key"]
+
+
+def test_the_hits_alone_keep_their_place_and_no_failure_is_left_out(
+    vendor: Client, alice: Declarant, settings: LazySettings
+) -> None:
+    settings.HOLDOUT_JOB_CHUNK_ROWS = 3
+    reserve_place(alice, URL)
+    urls = ["https://x.example/", URL, "https://x.example/", "nonsense", "https://x.example/", URL, URL]
+    job = submit(vendor, parquet(n=list(range(7)), url=urls), PARQUET, "?answers=hits").json()
+    work_through()
+    rows = result(vendor, job)
+    assert [(row["n"], row["holdout_row"]) for row in rows] == [(1, 1), (3, 3), (5, 5), (6, 6)]
+    assert [row["holdout_status"] for row in rows] == ["checked", "failed", "checked", "checked"]
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["counts"] == {"deny": 3, "unknown": 3, "failed": 1}
+
+
+def test_a_cancelled_job_goes_on_where_it_stopped(
+    vendor: Client, alice: Declarant, settings: LazySettings
+) -> None:
+    settings.HOLDOUT_JOB_CHUNK_ROWS = 2
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(url=[URL] * 6), PARQUET).json()
+    work_once(), work_once()
+    vendor.delete(f"/v1/jobs/{job['id']}")
+    assert work_once() is None
+    resumed = vendor.post(f"/v1/jobs/{job['id']}/resume").json()
+    assert (resumed["state"], resumed["rows_done"], resumed["error"]) == ("running", 2, None)
+    assert resumed["seconds_left"] is not None
+    work_through()
+    assert [row["holdout_train_gen"] for row in result(vendor, job)] == ["deny"] * 6
+
+
+def test_a_failed_job_can_be_tried_again_as_often_as_at_first(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(url=[URL]), PARQUET).json()
+    JobStep.objects.update(fence=30)
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["error"]["code"] == "step_kills_workers"
+    assert vendor.post(f"/v1/jobs/{job['id']}/resume").json()["state"] == "queued"
+    work_through()
+    assert vendor.get(f"/v1/jobs/{job['id']}").json()["state"] == "done"
+
+
+def test_what_runs_or_is_done_cannot_be_resumed(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(url=[URL]), PARQUET).json()
+    place = f"/v1/jobs/{job['id']}/resume"
+    assert vendor.post(place).json()["code"] == "job_not_ended"
+    work_through()
+    assert vendor.post(place).json()["code"] == "job_done"
+
+
+def test_a_job_whose_upload_is_gone_cannot_be_resumed(vendor: Client, alice: Declarant) -> None:
+    reserve_place(alice, URL)
+    job = submit(vendor, parquet(url=[URL]), PARQUET).json()
+    vendor.delete(f"/v1/jobs/{job['id']}")
+    storage.delete(job["id"])
+    refused = vendor.post(f"/v1/jobs/{job['id']}/resume")
+    assert (refused.status_code, refused.json()["code"]) == (404, "upload_deleted")
+
+
+@pytest.mark.parametrize("query", ["?answers=some", "?url_colum=x", "?answer=hits"])
+def test_a_parameter_that_would_be_ignored_is_refused(vendor: Client, query: str) -> None:
+    refused = submit(vendor, parquet(url=[URL]), PARQUET, query)
+    assert (refused.status_code, refused.json()["code"]) == (422, "parameter_unknown")
+
+
+def test_digests_may_have_either_case_and_a_wrong_one_fails_alone(vendor: Client, alice: Declarant) -> None:
+    reserve_work(alice, {"sha256": b"\xab" * 32})
+    for digests in (["ab" * 32, "AB" * 32, "cd" * 32], ["ab" * 32, "AB" * 32, "xy" * 32, "ab"]):
+        job = submit(vendor, parquet(sha256=digests, url=[""] * len(digests)), PARQUET).json()
+        work_through()
+        said = [row["holdout_train_gen"] for row in result(vendor, job)]
+        assert said == ["deny", "deny", *(["unknown"] if len(digests) == 3 else [None, None])]

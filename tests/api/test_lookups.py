@@ -172,7 +172,7 @@ def test_a_batch_of_deep_urls_keeps_its_memory_small(vendor: Client, alice: Decl
 
 def test_only_json_is_read_here(vendor: Client) -> None:
     response = post(vendor, b"url=x", content_type="application/x-www-form-urlencoded")
-    assert (response.status_code, response.json()["code"]) == (415, "not_json")
+    assert (response.status_code, response.json()["code"]) == (415, "upload_format_unknown")
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(vendor: Client, settings: Any) -> None:
@@ -196,7 +196,7 @@ def test_get_is_not_how_one_asks_here(vendor: Client) -> None:
 
 
 def test_a_database_that_is_away_is_503_and_never_an_answer(vendor: Client) -> None:
-    with patch("lookup.engine.match", side_effect=OperationalError("gone")):
+    with patch("lookup.engine.current_view", side_effect=OperationalError("gone")):
         response = post(vendor, {"queries": [{"url": URL}]})
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
@@ -204,7 +204,7 @@ def test_a_database_that_is_away_is_503_and_never_an_answer(vendor: Client) -> N
 
 
 def test_our_own_mistake_is_a_problem_document_without_secrets(vendor: Client) -> None:
-    with patch("lookup.engine.match", side_effect=RuntimeError("secret")):
+    with patch("lookup.engine.current_view", side_effect=RuntimeError("secret")):
         response = post(vendor, {"queries": [{"url": URL}]})
     assert response.status_code == 500
     assert "secret" not in response.content.decode()

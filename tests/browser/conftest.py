@@ -4,15 +4,19 @@ Where it is missing these tests are skipped with one line, and fail under CI=tru
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core import mail
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from accounts.models import User
+from tests.staff.conftest import sam  # noqa: F401 - the same person as in the staff area's tests
 from tests.web.conftest import (  # noqa: F401 - the same people and processes as for the pages
     ann,
     anns,
@@ -65,6 +69,7 @@ class Visitor:
             "console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None
         )
         self._url = url
+        self._language = language
         self._name = f"{width}-{'dark' if dark else 'light'}-{language}"
 
     def sign_in(self, user: User) -> None:
@@ -74,10 +79,54 @@ class Visitor:
         session = client.cookies["sessionid"].value
         self.context.add_cookies([{"name": "sessionid", "value": session, "url": self._url}])
 
+    def sign_in_by_mail(self, email: str) -> None:
+        """Fill in the form that is open, and enter the code that comes."""
+        self.page.locator("input[name=email]").fill(email)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url("**/confirm/**")
+        self.enter(code_in(str(mail.outbox[-1].body)))
+
+    def enter(self, code: str) -> None:
+        """Send the form that asks for a code."""
+        self.page.locator("input[name=code]").fill(code)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def press(self, selector: str) -> None:
+        """Press what leads to another page."""
+        with self.page.expect_navigation():
+            self.page.locator(selector).click()
+
     def look(self, path: str, name: str) -> None:
-        """Open a page, and keep a picture of it where pictures are wanted."""
+        """Open a page, which must not send us elsewhere, and look at it."""
         self.page.goto(path)
+        assert self.page.url == self._url + path, name
+        self.look_here(name)
+
+    def look_here(self, name: str) -> None:
+        """Keep a picture of the open page where pictures are wanted; then it must be sound."""
         if SCREENSHOTS:
             folder = Path(SCREENSHOTS)
             folder.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=folder / f"{name}-{self._name}.png", full_page=True)
+            self.page.screenshot(
+                path=folder / f"{name}-{self._name}.png", full_page=True, animations="disabled"
+            )
+        width = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert width <= 0, f"{name} is {width} px wider than the window"
+        language = self.page.evaluate("document.documentElement.lang")
+        assert language == {"en": "en", "zh-CN": "zh-hans"}[self._language], f"{name} speaks {language}"
+        complaints = [c for c in self.complaints if not (name == "not-found" and "404" in c)]
+        assert complaints == [], name
+        self.complaints.clear()
+        # Without preloading: for that axe writes style sheets into the page, which its policy forbids.
+        found = Axe().run(self.page, options={"preload": False})
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
+def code_in(text: str) -> str:
+    """The code that stands on a line of its own."""
+    found = re.search(r"^\s*([A-Z0-9]{4}-?[A-Z0-9]{2,4})\s*$", text, re.MULTILINE)
+    assert found, text
+    return found[1]

@@ -1,15 +1,22 @@
 """Every page in a real browser: it fits the window, breaks no rule of its own, and is accessible."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from django.conf import LazySettings
+from django.test import Client
+from playwright.sync_api import Browser, expect
 
-from accounts.models import User
-from registry.models import Work
-from tests.browser.conftest import SCREENSHOTS, Visitor
+from accounts.models import ApiKey, AuditEvent, Organization, User
+from accounts.services import personal_organization
+from consent.models import Statement
+from registry.models import Declarant, Work
+from tests.browser.conftest import SCREENSHOTS, Visitor, code_in
+from tests.demo.test_demo_logins import demonstration  # noqa: F401 - the same one
+from tests.staff.test_tables import fill
+from tests.web.test_second_factor import code_now, set_up, stop_the_clock
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -27,7 +34,30 @@ CREATOR = {
     "work": "/works/{work}/",
     "withdraw": "/works/{work}/withdraw",
     "email": "/accounts/email/",
+    "security": "/accounts/2fa/",
+    "second-step-set-up": "/accounts/2fa/app/activate/",
     "sign-out": "/accounts/logout/",
+}
+SECOND_STEP = {
+    "security-on": "/accounts/2fa/",
+    "recovery-codes-kept": "/accounts/2fa/codes/",
+    "recovery-codes-new": "/accounts/2fa/codes/new/",
+    "second-step-switch-off": "/accounts/2fa/app/deactivate/",
+}
+STAFF = {
+    "staff": "/staff/",
+    "staff-room": "/staff/accounts/",
+    "staff-statements": "/staff/consent/statement/",
+    "staff-statement": "/staff/consent/statement/{statement}/change/",
+    "staff-organisations": "/staff/accounts/organization/",
+    "staff-organisation": "/staff/accounts/organization/{organization}/change/",
+    "staff-people": "/staff/accounts/user/",
+    "staff-person": "/staff/accounts/user/{user}/change/",
+    "staff-pending-entries": "/staff/ledger/pendingentry/",
+    "staff-log": "/staff/ledger/logentry/",
+    "staff-audit-log": "/staff/accounts/auditevent/",
+    "staff-audit-event": "/staff/accounts/auditevent/{event}/change/",
+    "staff-nothing-found": "/staff/accounts/auditevent/?q=aud_nothing",
 }
 LOOKS = [(390, False, "en"), (1280, True, "zh-CN")]
 if SCREENSHOTS:
@@ -40,27 +70,111 @@ def visitor(request: pytest.FixtureRequest, chromium: Browser, live_server: Any)
     somebody = Visitor(chromium, live_server.url, width=width, dark=dark, language=language)
     yield somebody
     somebody.context.close()
+    assert somebody.complaints == []
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the codes of authenticator apps; the server runs in this process too."""
+    stop_the_clock(monkeypatch)
 
 
 def test_everybodys_pages(visitor: Visitor) -> None:
     for name, path in EVERYBODY.items():
         visitor.look(path, name)
-        _is_sound(visitor, name)
 
 
 def test_a_creators_pages(visitor: Visitor, ann: User, work: Work) -> None:
     visitor.sign_in(ann)
     for name, path in CREATOR.items():
         visitor.look(path.format(work=work.public_id), name)
-        _is_sound(visitor, name)
 
 
-def _is_sound(visitor: Visitor, name: str) -> None:
-    page = visitor.page
-    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert width <= 0, f"{name} is {width} px wider than the window"
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-    complaints = [c for c in visitor.complaints if not (name == "not-found" and "404" in c)]
-    assert complaints == [], name
-    visitor.complaints.clear()
+@pytest.mark.usefixtures("stopped_clock")
+def test_signing_in_with_a_second_step(visitor: Visitor, ann: User, browser: Client) -> None:
+    secret = set_up(browser)
+    visitor.page.goto("/accounts/login/code/")
+    visitor.sign_in_by_mail(ann.email)
+    visitor.look_here("second-step")
+    visitor.enter("000000")
+    visitor.look_here("second-step-wrong")
+    visitor.enter(code_now(secret))
+    visitor.page.wait_for_url("**/works/")
+    visitor.page.goto("/accounts/2fa/codes/")
+    visitor.enter(code_now(secret))  # shows the codes, once; from then on they are only counted
+    for name, path in SECOND_STEP.items():
+        visitor.look(path, name)
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_from_the_refusal_into_the_staff_area(visitor: Visitor, sam: User) -> None:
+    """Staff who have no second step yet: signed in by mail, sent to set it up, then let in."""
+    visitor.page.goto("/staff/")
+    visitor.sign_in_by_mail(sam.email)
+    visitor.page.wait_for_url("**/accounts/2fa/app/activate/")
+    expect(visitor.page.locator(".message.info")).to_be_visible()
+    visitor.look_here("staff-refused")
+    secret = visitor.page.locator("pre code").inner_text()
+    visitor.enter("000000")
+    visitor.look_here("second-step-set-up-wrong")
+    visitor.enter(code_now(secret))
+    visitor.look_here("second-step-confirm")
+    visitor.enter(code_now(secret))
+    visitor.look_here("recovery-codes")
+    visitor.press("main a[href='/staff/']")
+    expect(visitor.page.locator("#site-name")).to_be_visible()
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_the_staff_area(visitor: Visitor, sam: User, alice: Declarant, vera: Organization) -> None:
+    for number in range(3):
+        fill(alice, vera, number)
+    client = Client()
+    client.force_login(sam)
+    secret = set_up(client)
+    visitor.page.goto("/staff/accounts/apikey/")
+    visitor.sign_in_by_mail(sam.email)
+    visitor.enter(code_now(secret))
+    # Django's theme script ran: our policy lets it, and light or dark follows the visitor.
+    expect(visitor.page.locator("html")).to_have_attribute("data-theme", "auto")
+    visitor.look_here("staff-keys")
+    visitor.page.locator("input.action-select").first.check()
+    visitor.page.locator("select[name=action]").select_option("revoke")
+    visitor.press(".actions button")
+    visitor.look_here("staff-confirm")
+    visitor.press("input[name=confirmed]")
+    visitor.look_here("staff-done")
+    assert ApiKey.objects.exclude(revoked_at=None).count() == 1
+    rows = {
+        "statement": Statement.objects.latest("pk").pk,
+        "organization": personal_organization(user=sam).pk,
+        "user": sam.pk,
+        "event": AuditEvent.objects.latest("pk").pk,
+    }
+    for name, path in STAFF.items():
+        visitor.look(path.format(**rows), name)
+    visitor.page.goto("/staff/accounts/apikey/0/change/")
+    visitor.look_here("staff-no-such-row")
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_the_demonstration(visitor: Visitor, settings: LazySettings) -> None:
+    """Its three doors, and the mail that would have left."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    visitor.look("/demo/", "demo")
+    visitor.look("/demo/mail", "demo-no-mail")
+    visitor.page.goto("/accounts/signup/")
+    visitor.page.locator("input[name=email]").fill("linnea@example.org")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url("**/confirm-email/**")
+    visitor.look_here("demo-code")
+    visitor.look("/demo/mail", "demo-mail")
+    code = code_in(visitor.page.locator("pre").first.inner_text())
+    visitor.page.goto("/accounts/confirm-email/")
+    visitor.enter(code)
+    visitor.look_here("demo-works")
+    for part, door in (("vendor", re.compile("/demo/vendor$")), ("staff", re.compile("/staff/$"))):
+        visitor.page.goto("/demo/")
+        visitor.press(f"form[action='/demo/{part}'] button")
+        visitor.page.wait_for_url(door)
+        visitor.look_here(f"demo-{part}")

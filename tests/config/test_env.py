@@ -1,10 +1,14 @@
 """How settings read addresses."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 import redis
 from django.core.exceptions import ImproperlyConfigured
 
-from config.env import broker_from_redis_url, database_from_url, valkey_database
+from config.env import broker_from_redis_url, database_from_url, kept_signing_key, valkey_database
+from holdout.signing import SigningKey
 
 
 @pytest.mark.parametrize(
@@ -36,3 +40,13 @@ def test_a_database_is_read_from_a_libpq_url() -> None:
 def test_what_is_no_postgresql_url_is_refused() -> None:
     with pytest.raises(ImproperlyConfigured):
         database_from_url("mysql://x")
+
+
+def test_ones_own_machine_makes_its_signing_key_once_for_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "key"
+    with ThreadPoolExecutor() as threads:
+        keys = set(threads.map(lambda _: kept_signing_key(path), range(20)))
+    assert len(keys) == 1
+    SigningKey.from_text(keys.pop())
+    assert path.stat().st_mode & 0o077 == 0
+    assert [file.name for file in path.parent.iterdir()] == ["key"]

@@ -18,6 +18,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import EmailMessage
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
@@ -160,6 +161,49 @@ def test_an_unhandled_exception_says_where_it_was_and_not_what_it_knew(anybody: 
     assert described.startswith("ValueError ")
     assert re.search(r"test_logging\.breaks:\d+$", described)
     assert lines.say_nothing_of()
+
+
+def worth_a_look(lines: Lines) -> list[dict[str, Any]]:
+    """What a root level of INFO writes in production."""
+    return [record for record in lines.records() if record["level"] != "debug"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/lookups"), ("GET", "/v1/status"), ("POST", "/v1/jobs")]
+)
+def test_what_is_turned_away_under_load_is_one_warning_and_no_error(
+    anybody: Client, lines: Lines, settings: LazySettings, method: str, path: str
+) -> None:
+    settings.HOLDOUT_IN_FLIGHT = dict.fromkeys(settings.HOLDOUT_IN_FLIGHT, 0)
+    assert anybody.generic(method, path).status_code == 503
+    (said,) = worth_a_look(lines)
+    assert (said["level"], said["event"]) == ("warning", "request answered")
+    assert (said["status"], said["code"]) == (503, "overloaded")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/v1/lookups", "/v1/jobs"])
+def test_what_is_beyond_a_quota_is_one_line_and_no_error(
+    anybody: Client, lines: Lines, vera_key: str, settings: LazySettings, path: str
+) -> None:
+    settings.HOLDOUT_QUOTAS = dict.fromkeys(settings.HOLDOUT_QUOTAS, (1, 1))
+    body, kind = json.dumps({"queries": [{"url": URL}]}), "application/json"
+    if path == "/v1/jobs":
+        body, kind = f"url\n{URL}\n", "text/csv"
+    headers = {"Authorization": f"Bearer {vera_key}"}
+    anybody.post(path, body, content_type=kind, headers=headers)
+    passed = len(worth_a_look(lines))
+    assert anybody.post(path, body, content_type=kind, headers=headers).status_code == 429
+    (said,) = worth_a_look(lines)[passed:]
+    assert (said["level"], said["event"]) == ("info", "request answered")
+    assert (said["status"], said["code"]) == (429, "quota_exceeded")
+
+
+def test_an_engine_that_is_away_stays_an_error(anybody: Client, lines: Lines) -> None:
+    with patch("api.v1.status.StatusView.get", side_effect=OperationalError(MAIL)):
+        assert anybody.get("/v1/status", {"url": URL}).json()["code"] == "registry_unavailable"
+    said = lines.of("request answered")[-1]
+    assert (said["level"], said["status"], said["code"]) == ("error", 503, "registry_unavailable")
 
 
 # --- a job -------------------------------------------------------------------------------------------
@@ -358,6 +402,7 @@ def test_production_writes_json_and_development_lines(name: str, formatter: str)
         "DATABASE_URL": "postgresql://holdout@localhost/holdout",
         "REDIS_URL": "redis://localhost/0",
         "SECRET_KEY": "s" * 50,
+        "HOLDOUT_SNAPSHOT_SIGNING_KEY": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
         "ALLOWED_HOSTS": "registry.example.org",
         "EMAIL_HOST": "localhost",
     }

@@ -131,6 +131,25 @@ def test_afterwards_the_limits_of_the_connection_are_as_before(migration: Write)
         assert cursor.fetchone() == (0,)
 
 
+@pytest.fixture
+def hurried(forget: None) -> Iterator[None]:
+    """The connection gives up what takes longer than a moment."""
+    connection.ensure_connection()
+    connection.connection.patience = 0.1
+    yield
+    connection.connection.patience = None
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_migration_that_takes_long_is_not_given_up(migration: Write) -> None:
+    migration(NEEDS_THE_TABLE.replace("LOCK TABLE", "SELECT pg_sleep(0.5); LOCK TABLE"))
+
+    call_command("migrate_locked", verbosity=0)
+
+    assert applied()
+    assert connection.connection.patience == 0.1
+
+
 @pytest.mark.django_db
 def test_the_linter_refuses_an_index_that_locks_a_big_table(
     migration: Write, capsys: pytest.CaptureFixture[str]

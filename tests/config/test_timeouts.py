@@ -9,8 +9,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.postgresql.base import DatabaseWrapper
 
+from config.postgresql.base import DatabaseWrapper
 from config.timeouts import with_timeouts
 from launcher.roles import all_roles
 
@@ -56,7 +56,25 @@ def test_options_of_the_address_are_kept() -> None:
     assert database["OPTIONS"] == {
         "sslmode": "require",
         "options": "-c work_mem=8MB -c statement_timeout=1 -c lock_timeout=2",
+        "connect_timeout": 5,
     }
+
+
+def test_whoever_limits_statements_waits_a_little_longer_and_no_more() -> None:
+    database = with_timeouts({}, statement_ms=8_000, lock_ms=0)
+
+    assert database["PATIENCE_SECONDS"] == 10
+    assert database["OPTIONS"] == {"options": "-c statement_timeout=8000", "connect_timeout": 5}
+
+
+def test_the_address_may_say_how_long_to_wait_for_a_connection() -> None:
+    database = with_timeouts({"OPTIONS": {"connect_timeout": "30"}}, statement_ms=1, lock_ms=0)
+
+    assert database["OPTIONS"] == {"options": "-c statement_timeout=1", "connect_timeout": "30"}
+
+
+def test_a_limit_on_locks_alone_changes_no_waiting() -> None:
+    assert with_timeouts({}, statement_ms=0, lock_ms=2) == {"OPTIONS": {"options": "-c lock_timeout=2"}}
 
 
 def test_without_limits_nothing_is_added() -> None:

@@ -10,10 +10,9 @@ from holdout.urls import KeyKind
 from holdout.vocabulary import PRESETS, UsageCategory
 from ledger.models import LogEntry, PendingEntry
 from ledger.queries import head, receipt
-from ledger.services import sequence_pending
 from registry.models import Declarant
 from registry.services import authorize_locators
-from tests.factories import NO_AI, fingerprinted_work, place, reserve_place, reserve_work
+from tests.factories import NO_AI, fingerprinted_work, place, reserve_place, reserve_work, settle
 
 
 def in_force(statement: Statement) -> list[str]:
@@ -26,7 +25,7 @@ def in_force(statement: Statement) -> list[str]:
 def test_a_statement_is_in_force_once_it_is_sequenced(alice: Declarant) -> None:
     statement = declare(declarant=alice, subject=place(alice, "https://alice.example/a"), preferences=NO_AI)
     assert in_force(statement) == []
-    sequence_pending()
+    settle()
     assert in_force(statement) == [statement.public_id]
 
 
@@ -35,7 +34,7 @@ def test_a_new_statement_supersedes_the_last_and_history_stays(alice: Declarant)
     before = head().log_index
     assert first.locator is not None
     second = declare(declarant=alice, subject=first.locator, preferences=PRESETS["open"])
-    sequence_pending()
+    settle()
     assert in_force(second) == [second.public_id]
     then = statements_in_force(works=[], locators=[first.locator.pk], as_of=before)
     assert [s.statement for s in then] == [first.public_id]
@@ -44,7 +43,7 @@ def test_a_new_statement_supersedes_the_last_and_history_stays(alice: Declarant)
 def test_withdrawing_says_nothing_any_more_and_keeps_the_receipt(alice: Declarant) -> None:
     statement = reserve_work(alice, {"sha256": b"x" * 32})
     withdraw(statement=statement)
-    sequence_pending()
+    settle()
     (standing,) = statements_in_force(works=[statement.work_id or 0], locators=[], as_of=head().log_index)
     assert standing.preferences == {}
     assert receipt(statement.public_id)["record"]["preferences"]["train_gen"] == "deny"
@@ -129,7 +128,7 @@ def test_bulk_declaring_costs_few_queries(alice: Declarant, django_assert_max_nu
     places = [place(alice, f"https://alice.example/{i}") for i in range(50)]
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         declare_many(declarant=alice, subjects=places, preferences=NO_AI)
-    assert sequence_pending() == 50
+    assert settle() == 50
     assert LogEntry.objects.count() == 50
 
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 REQUIRED = {
     "SECRET_KEY": "s" * 50,
+    "HOLDOUT_SNAPSHOT_SIGNING_KEY": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
     "POSTGRES_PASSWORD": "p@ss:word/?#",
     "ALLOWED_HOSTS": "registry.example.org",
     "EMAIL_HOST": "mail.example.org",
@@ -157,14 +158,14 @@ def test_only_the_web_server_can_be_reached_and_only_from_this_machine(services:
     assert {name for name, service in services.items() if "outside" in service["networks"]} == {"web"}
 
 
-def test_web_and_workers_share_the_store_and_nothing_else_has_it(services: dict[str, Any]) -> None:
+def test_web_workers_and_indexer_share_the_store_and_nothing_else_has_it(services: dict[str, Any]) -> None:
     holders = {
         name
         for name, service in services.items()
         if "/store" in {volume["target"] for volume in service.get("volumes", [])}
     }
 
-    assert holders == {"web", "worker-ingest", "worker-lookup"}
+    assert holders == {"web", "worker-ingest", "worker-lookup", "indexer"}
 
 
 def test_no_secret_is_written_into_the_files() -> None:
@@ -179,7 +180,7 @@ def test_every_variable_that_compose_reads_or_passes_stands_in_the_example(servi
     passed = {name for role in (*ROLES, Role("migrate", [])) for name in services[role.name]["environment"]}
 
     assert read <= example_variables()
-    assert passed - {"PGPASSWORD"} <= example_variables()  # that one is libpq's
+    assert passed - {"PGPASSWORD", "NUMBA_CACHE_DIR"} <= example_variables()  # libpq's and numba's own
 
 
 @pytest.mark.parametrize("role", [*ROLES, Role("migrate", [])], ids=lambda role: role.name)

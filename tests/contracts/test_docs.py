@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("accounts", "api", "config", "consent", "holdout", "ledger", "lookup", "registry")
 ERRORS = {
     "InvalidInput", "NotPermitted", "NotFound", "Conflict", "Unavailable", "UnreadablePicture",
-    "LengthRequired", "TooLarge", "UnsupportedMediaType",
+    "SnapshotRefused", "RequestRefused", "RegistryAway", "AnswerUnusable", "Gone", "LengthRequired",
+    "TooLarge", "UnsupportedMediaType",
 }  # fmt: skip
 
 

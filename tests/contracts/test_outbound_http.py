@@ -23,6 +23,7 @@ CLIENTS = (
 
 ALLOWED = {
     "holdout/fetch/": "the one place",
+    "holdout/client/": "a vendor's program asks the registry that it was told to ask",
     "demo/vendor.py": "plays a vendor, on his machine, against the registry that he was told to ask",
     "launcher/": "asks the servers on this machine whether they are ready; may not import holdout",
 }

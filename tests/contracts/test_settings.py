@@ -15,6 +15,7 @@ GIVEN = {
     "DATABASE_URL": "postgresql://holdout@localhost/holdout",
     "REDIS_URL": "redis://localhost/0",
     "SECRET_KEY": "s" * 50,
+    "HOLDOUT_SNAPSHOT_SIGNING_KEY": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
     "ALLOWED_HOSTS": "registry.example.org",
     "EMAIL_HOST": "localhost",
 }
@@ -37,7 +38,11 @@ def test_every_variable_that_is_read_stands_in_the_example() -> None:
     read |= set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     written = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert read <= written
-    assert written - read <= {"DJANGO_SETTINGS_MODULE", "SECRET_KEY_FILE"}
+    assert written - read <= {
+        "DJANGO_SETTINGS_MODULE",
+        "SECRET_KEY_FILE",
+        "HOLDOUT_SNAPSHOT_SIGNING_KEY_FILE",
+    }
 
 
 def test_production_starts_with_what_it_needs() -> None:
@@ -50,6 +55,9 @@ def test_production_starts_with_what_it_needs() -> None:
         {"SECRET_KEY": None},
         {"SECRET_KEY": "short"},
         {"SECRET_KEY": None, "SECRET_KEY_FILE": "/nowhere"},
+        {"HOLDOUT_SNAPSHOT_SIGNING_KEY": None},
+        {"HOLDOUT_SNAPSHOT_SIGNING_KEY": "s" * 44},
+        {"HOLDOUT_SNAPSHOT_PUBLIC_KEYS": "AQEB"},
         {"ALLOWED_HOSTS": None},
         {"ALLOWED_HOSTS": " , "},
         {"DATABASE_URL": None},

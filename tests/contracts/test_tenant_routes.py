@@ -16,12 +16,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Organization, User
 from accounts.services import issue_key, personal_organization
 from consent.services import declare
-from ledger.services import sequence_pending
 from lookup.jobs import work_once
 from lookup.models import LookupJob
 from registry.models import Work
 from registry.services import default_declarant
-from tests.factories import NO_AI, fingerprinted_work
+from tests.factories import NO_AI, fingerprinted_work, settle
 from tests.web.conftest import person
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +36,10 @@ OBJECTS = {
     "v1/jobs/<job_id:job_id>": JOB,
     "v1/jobs/<job_id:job_id>/result": JOB,
     "v1/jobs/<job_id:job_id>/receipt": JOB,
+    "v1/jobs/<job_id:job_id>/resume": JOB,
 }
+# What can only be posted to; the others are asked with GET. Of a job that is done it is a conflict.
+POSTED = {"v1/jobs/<job_id:job_id>/resume"}
 LISTS = {"works/", "v1/jobs"}
 # Route -> why nobody's object is named on it.
 NOBODYS = {
@@ -52,7 +54,14 @@ NOBODYS = {
     "metrics": "counts",
     "docs/api": "public",
     "docs/openapi.yaml": "public",
+    ".well-known/holdout-keys.json": "public",
+    "v1/confirm": "asks the registry, which answers every vendor alike",
+    "v1/snapshots": "the same for every vendor that was vetted",
+    "v1/snapshots/<version:version>": "the same for every vendor that was vetted",
+    "v1/snapshots/<version:version>/delta": "the same for every vendor that was vetted",
     "v1/lookups": "asks the registry, which answers every vendor alike",
+    "api/v2/query/urls": "asks the registry, which answers every vendor alike",
+    "api/v2/query/urls/": "asks the registry, which answers every vendor alike",
     "v1/status": "public",
     "accounts/signup/": "one's own account",
     "accounts/login/code/": "one's own account",
@@ -112,7 +121,7 @@ def tenant(user: User) -> Tenant:
     job = program.post("/v1/jobs", b"url\nhttps://x.example/\n", content_type="text/csv").json()
     while work_once():
         pass
-    sequence_pending()
+    settle()
     return Tenant(browser, program, work, LookupJob.objects.get(public_id=job["id"]))
 
 
@@ -142,30 +151,35 @@ def ask(client: Client, method: str, path: str) -> Any:
     return answered
 
 
+def asking(route: str) -> str:
+    return "POST" if route in POSTED else "GET"
+
+
 def test_every_route_is_listed() -> None:
     assert set(ROUTES) - set(STAFF_ROUTES) == {*OBJECTS, *LISTS, *NOBODYS}
 
 
 @pytest.mark.parametrize("route", OBJECTS)
 def test_what_is_ones_own_is_there(route: str, ann: Tenant) -> None:
-    assert ask(ann.client_for(route), "GET", path_to(route, ann)).status_code == 200
+    answered = ask(ann.client_for(route), asking(route), path_to(route, ann))
+    assert answered.status_code == (409 if route in POSTED else 200)
 
 
 @pytest.mark.parametrize("route", OBJECTS)
 def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
     answers = {method: ask(client, method, path).status_code for method in METHODS}
-    assert answers["GET"] == 404
+    assert answers[asking(route)] == 404
     assert set(answers.values()) <= {404, 405}
 
 
 @pytest.mark.parametrize("route", OBJECTS)
 def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
-    foreign = ask(client, "GET", path).content.decode()
+    foreign = ask(client, asking(route), path).content.decode()
     for public_id in (ann.work.public_id, ann.job.public_id):
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
-    never = ask(client, "GET", path).content.decode()
+    never = ask(client, asking(route), path).content.decode()
     assert without_form_tokens(foreign) == without_form_tokens(never)
 
 
@@ -189,14 +203,14 @@ def test_a_list_holds_ones_own_alone(route: str, ann: Tenant, ben: Tenant) -> No
 
 @pytest.mark.parametrize("route", OBJECTS)
 def test_who_is_not_signed_in_sees_nothing(route: str, ann: Tenant) -> None:
-    answered = ask(Client(), "GET", path_to(route, ann))
+    answered = ask(Client(), asking(route), path_to(route, ann))
     assert answered.status_code == (401 if route.startswith("v1/") else 302)
 
 
 @pytest.mark.parametrize("route", OBJECTS)
 def test_the_one_door_is_no_key_to_the_other(route: str, ann: Tenant) -> None:
     other = ann.browser if route.startswith("v1/") else ann.program
-    assert ask(other, "GET", path_to(route, ann)).status_code in {302, 401, 404}
+    assert ask(other, asking(route), path_to(route, ann)).status_code in {302, 401, 404}
 
 
 def test_for_tenants_there_is_no_staff_area(ann: Tenant, ben: Tenant) -> None:

@@ -22,7 +22,8 @@ from holdout.vocabulary import PRESETS
 def test_there_are_5_000_rules_and_no_two_are_the_same() -> None:
     made = rules()
     assert len(made) == len({(rule.kind, rule.target, rule.declarant) for rule in made}) == 5_000
-    assert {rule.kind for rule in made} == set(KeyKind)
+    # No host of the demonstration exists, so none is an image host.
+    assert {rule.kind for rule in made} == set(KeyKind) - {KeyKind.PICTURE, KeyKind.ACCOUNT}
     assert {rule.preset for rule in made} == set(PRESETS)
 
 

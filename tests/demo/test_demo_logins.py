@@ -42,6 +42,7 @@ def resolves_under(module: str) -> bool:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": module,
         "SECRET_KEY": "s" * 50,
+        "HOLDOUT_SNAPSHOT_SIGNING_KEY": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
         "EMAIL_HOST": "localhost",
         "ALLOWED_HOSTS": "registry.example.org",
     }

@@ -30,6 +30,7 @@ def environment(transactional_db: None, settings: LazySettings, tmp_path: Path) 
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "DATABASE_URL": urlunsplit(database),
         "HOLDOUT_STORE_DIR": str(tmp_path),
+        "TMPDIR": str(tmp_path),  # what a killed worker cannot tidy up goes with the test
         "HOLDOUT_JOB_LEASE_SECONDS": "5",
     }
 
@@ -75,8 +76,9 @@ WORKER = ("-m", "celery", "-A", "config.celery", "worker", "-Q", "ingest,lookup"
 
 @pytest.fixture
 def product(start: Start) -> None:
-    """A worker and the sequencer run."""
+    """A worker, the sequencer and the indexer run."""
     start("manage.py", "sequencer")
+    start("manage.py", "indexer")
     start(*WORKER, "--without-gossip", "--without-mingle")
 
 

@@ -7,16 +7,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 import pytest
+import redis
 
 from launcher import folders, processes
 from launcher.accounts import for_postgres, me
-from launcher.engines import engines
+from launcher.engines import engines, kept_engines
 from launcher.failures import Failure
 from launcher.paths import CHECKOUT
 
@@ -62,12 +65,13 @@ def fresh_dir() -> Iterator[Path]:
         yield path
 
 
-def start_user(state_dir: Path) -> subprocess.Popen[str]:
+def start_user(state_dir: Path, *options: str, stderr: int | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", USER, str(state_dir)],
+        [sys.executable, *options, "-c", USER, str(state_dir)],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 
@@ -176,6 +180,15 @@ def test_the_last_user_out_stops_the_engines(state_dir: Path) -> None:
     assert engine_pids(state_dir) == []
 
 
+def test_who_leaves_the_engines_to_others_ends_without_a_warning(state_dir: Path) -> None:
+    starter = start_user(state_dir, "-W", "always::ResourceWarning", stderr=subprocess.PIPE)
+    wait_until_using(starter)
+    with engines(state_dir, durable=False):
+        _, complaints = starter.communicate()
+
+    assert (starter.returncode, complaints) == (0, "")
+
+
 @pytest.mark.slow
 def test_five_first_starts_at_once_make_one_cluster(fresh_dir: Path) -> None:
     users = [start_user(fresh_dir) for _ in range(5)]
@@ -215,6 +228,67 @@ def test_killed_engines_start_again(state_dir: Path) -> None:
     with engines(state_dir, durable=False):
         assert len(engine_pids(state_dir)) == 2
         assert not set(engine_pids(state_dir)) & set(left)
+
+
+@pytest.mark.slow
+def test_engines_that_die_while_they_are_used_are_started_again(state_dir: Path) -> None:
+    with kept_engines(state_dir, durable=False) as kept:
+        assert kept.revive() == []
+        left = engine_pids(state_dir)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert processes.wait_until(lambda: not engine_pids(state_dir), seconds=5)
+
+        assert kept.revive() == ["PostgreSQL", "Valkey"]
+
+        assert len(engine_pids(state_dir)) == 2
+        assert not set(engine_pids(state_dir)) & set(left)
+        assert kept.revive() == []
+    assert engine_pids(state_dir) == []
+
+
+@pytest.mark.slow
+def test_a_new_server_waits_for_what_is_left_of_the_old_one(state_dir: Path) -> None:
+    with kept_engines(state_dir, durable=False) as kept:
+        pid = int((state_dir / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+        (left, *_) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(left), signal.SIGSTOP)  # too busy to see that it is alone
+        os.kill(pid, signal.SIGKILL)
+        later = threading.Timer(1, os.kill, (int(left), signal.SIGCONT))
+        later.start()
+        assert processes.wait_until(lambda: not processes.runs(pid, str(state_dir)), seconds=5)
+
+        assert kept.revive() == ["PostgreSQL"]
+
+        later.join()
+
+
+def test_nobody_revives_what_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db.example/holdout")
+    monkeypatch.setenv("REDIS_URL", "redis://cache.example:6379/0")
+
+    with kept_engines(tmp_path / "state", durable=True, empty=True) as kept:
+        assert kept.revive() == []
+
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.slow
+def test_engines_can_be_had_empty(state_dir: Path) -> None:
+    def tables(addresses: dict[str, str]) -> list[tuple[object, ...]]:
+        with psycopg.connect(addresses["DATABASE_URL"]) as connection:
+            found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            return found.fetchall()
+
+    with engines(state_dir, durable=False) as addresses:
+        with psycopg.connect(addresses["DATABASE_URL"]) as connection:
+            connection.execute("CREATE TABLE old_story ()")
+        redis.Redis.from_url(addresses["REDIS_URL"]).set("old", "story")
+        assert tables(addresses) == [("old_story",)]
+
+        with kept_engines(state_dir, durable=False, empty=True) as kept:
+            assert tables(kept.addresses) == []
+            assert redis.Redis.from_url(kept.addresses["REDIS_URL"]).dbsize() == 0
 
 
 @pytest.mark.slow

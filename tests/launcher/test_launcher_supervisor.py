@@ -8,10 +8,11 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from launcher import commands, ports, processes, supervisor
+from launcher import commands, locks, ports, processes, supervisor
 from launcher.failures import Failure
 from launcher.paths import CHECKOUT
 from launcher.roles import Role, all_roles
@@ -139,9 +140,57 @@ def test_a_taken_port_is_named_together_with_the_way_out() -> None:
             commands.serve(["--port", str(port)])
 
 
-def test_a_port_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(Failure, match="Port 70000 cannot be used"):
-        ports.check(70000)
+@pytest.mark.parametrize("port", [70000, -1, 0])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    with pytest.raises(Failure, match=f"Port {port} cannot be used .* --port"):
+        commands.serve(["--port", str(port)])
+
+
+def test_the_demonstration_is_explained_without_starting_anything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_product", lambda *_, **__: pytest.fail("it starts something"))
+
+    for arguments, code in ((["--help"], 0), (["--nonsense"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            commands.demo(arguments)
+        assert ended.value.code == code
+
+    told = capsys.readouterr()
+    assert "--sabotage" in told.out
+    assert "--nonsense" in told.err
+
+
+def test_a_second_demonstration_leaves_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLDOUT_VAR_DIR", str(tmp_path))
+    monkeypatch.setattr(commands, "_product", lambda *_, **__: pytest.fail("it starts something"))
+    (tmp_path / "demo").mkdir()
+
+    with (
+        locks.sole(tmp_path / "demo" / "demo.lock", otherwise=""),
+        pytest.raises(Failure, match=r"Another \./run demo is at work in .*/demo"),
+    ):
+        commands.demo([])
+
+
+def test_a_demonstration_that_has_ended_is_in_nobodys_way(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locks.sole(tmp_path / "demo.lock", otherwise="taken"):
+            pass
+
+
+def test_whoever_tends_the_product_is_told_of_an_engine_that_came_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    roles, kept = Mock(), Mock()
+    kept.revive.return_value = ["PostgreSQL"]
+
+    commands._Product(roles, kept).tend()
+
+    roles.tend.assert_called_once_with()
+    assert capsys.readouterr().err == "PostgreSQL had ended and was started again.\n"
 
 
 def test_a_server_that_does_not_answer_is_not_ready() -> None:
@@ -151,4 +200,4 @@ def test_a_server_that_does_not_answer_is_not_ready() -> None:
 def test_every_role_has_a_name_of_its_own(tmp_path: Path) -> None:
     names = [role.name for role in all_roles(port=8000, schedule=tmp_path / "schedule")]
 
-    assert names == ["web", "worker-ingest", "worker-lookup", "sequencer", "beat"]
+    assert names == ["web", "worker-ingest", "worker-lookup", "sequencer", "indexer", "beat"]

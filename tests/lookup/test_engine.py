@@ -13,8 +13,7 @@ from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from holdout.verdicts import MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import PRESETS, UsageCategory
-from ledger.queries import head
-from lookup.engine import answer
+from lookup.engine import answer, current_view
 from registry.models import Declarant
 from registry.services import authorize_locators, register_locators
 from tests.factories import OPEN, reserve_place, reserve_places, reserve_work
@@ -110,12 +109,13 @@ def test_nobody_says_where_anothers_work_is(alice: Declarant, bob: Declarant) ->
 
 
 def test_an_answer_is_a_function_of_the_log_index(alice: Declarant) -> None:
-    before = head()
+    before = current_view()
     reserve_work(alice, {"phash-256/1": CODE, "sha256": b"a" * 32})
     reserve_place(alice, "https://a.example/x.jpg")
     query = Query(url="https://a.example/x.jpg", sha256=b"a" * 32, codes={"phash-256/1": (CODE,)})
     (now,) = answer([query])
-    (then,) = answer([query], as_of=before)
+    (then,) = answer([query], view=before)
+    assert then.as_of == before.as_of
     assert now.uses[GEN] is Outcome.DENY
     assert then.uses[GEN] is Outcome.UNKNOWN
 
@@ -186,10 +186,31 @@ def test_answer_i_depends_on_query_i_alone(alice: Declarant, order: list[int]) -
         reserve_place(alice, "https://a.example/x.jpg")
         reserve_place(alice, "b.example", kind=KeyKind.DOMAIN)
         reserve_work(alice, {"sha256": b"a" * 32, "phash-256/1": CODE})
-    as_of = head()
-    alone = [answer([query], as_of=as_of)[0] for query in POOL]
-    together = answer([POOL[i] for i in order], as_of=as_of)
+    alone = [answer([query])[0] for query in POOL]
+    together = answer([POOL[i] for i in order])
     seen = [(v.status, v.uses, v.reasons, v.error and v.error.code) for v in together]
     assert seen == [
         (a.status, a.uses, a.reasons, a.error and a.error.code) for a in (alone[i] for i in order)
     ]
+
+
+def test_a_page_that_the_caller_names_may_restrict_and_never_permit(alice: Declarant) -> None:
+    reserve_place(alice, "https://a.example/gallery/", kind=KeyKind.PATH)
+    reserve_place(alice, "https://b.example/gallery/", kind=KeyKind.PATH, preferences=OPEN)
+    elsewhere = "https://cdn.example/1.jpg"
+    assert ask(url=elsewhere, page_url="https://a.example/gallery/7").uses[GEN] is Outcome.DENY
+    assert ask(url=elsewhere, page_url="https://b.example/gallery/7").uses[GEN] is Outcome.UNKNOWN
+    assert ask(page_url="https://c.example/").uses[GEN] is Outcome.UNKNOWN
+
+
+def test_a_page_on_a_host_needs_the_proof_that_the_host_needs(alice: Declarant) -> None:
+    statement = reserve_place(alice, "a.example", kind=KeyKind.DOMAIN)
+    assert ask(page_url="https://www.a.example/7").uses[GEN] is Outcome.DENY
+    (reason,) = ask(page_url="https://www.a.example/7").reasons
+    assert (reason.source, reason.method) == (statement.public_id, MatchMethod.PAGE)
+
+
+def test_a_query_whose_page_cannot_be_read_fails(alice: Declarant) -> None:
+    reserve_place(alice, "https://a.example/x.jpg")
+    verdict = ask(url="https://a.example/x.jpg", page_url="no address")
+    assert (verdict.status, verdict.error and verdict.error.code) == (Status.FAILED, "url_invalid")

@@ -224,7 +224,10 @@ def test_an_upload_goes_before_its_result(job: LookupJob) -> None:
     assert {path.name for path in folder.iterdir()} == {job.result_name}
 
 
-def test_the_files_of_a_cancelled_job_go_at_once(job: LookupJob) -> None:
-    LookupJob.objects.update(state=LookupJob.State.CANCELLED, finished_at=Now())
+def test_the_files_of_a_cancelled_job_stay_for_a_week_so_that_it_can_be_resumed(job: LookupJob) -> None:
+    LookupJob.objects.update(state=LookupJob.State.CANCELLED, finished_at=Now() - timedelta(days=6))
+    assert sweep() == 0
+    assert storage.upload_path(job.public_id).exists()
+    LookupJob.objects.update(finished_at=Now() - timedelta(days=8))
     assert sweep() == 1
     assert not storage.folder(job.public_id).exists()

@@ -40,7 +40,12 @@ def test_these_are_all_the_actions_that_there_are() -> None:
         for model, table in admin.site._registry.items()
         for action in table.actions or ()
     }
-    assert actions == {("accounts.ApiKey", "revoke"), ("lookup.LookupJob", "cancel")}
+    assert actions == {
+        ("accounts.ApiKey", "revoke"),
+        ("accounts.Organization", "vet"),
+        ("accounts.Organization", "unvet"),
+        ("lookup.LookupJob", "cancel"),
+    }
 
 
 def test_revoking_a_key_asks_first_and_leaves_one_event(desk: Client, sam: User, vera: Organization) -> None:
@@ -73,3 +78,22 @@ def test_cancelling_jobs_tells_which_had_ended_and_records_the_others(
     assert running.state == LookupJob.State.CANCELLED
     (event,) = AuditEvent.objects.filter(what="staff:job:cancelled")
     assert (event.actor, event.object_id, event.organization) == (sam.pk, running.public_id, vera.public_id)
+
+
+def test_letting_vendors_fetch_snapshots_asks_first_and_can_be_taken_back(
+    desk: Client, sam: User, vera: Organization
+) -> None:
+    path = "/staff/accounts/organization/"
+
+    def vetted() -> bool:
+        return Organization.objects.get(pk=vera.pk).may_fetch_snapshots
+
+    assert "Let these organisations fetch snapshots?" in act(desk, path, "vet", [vera], confirm=False)
+    assert not vetted()
+    assert f"May fetch snapshots: {vera}" in act(desk, path, "vet", [vera])
+    assert vetted()
+    assert f"May not fetch snapshots: {vera}" in act(desk, path, "unvet", [vera])
+    assert not vetted()
+    events = AuditEvent.objects.filter(object_id=vera.public_id).order_by("pk")
+    assert [event.what for event in events] == ["staff:organization:vetted", "staff:organization:unvetted"]
+    assert {event.actor for event in events} == {sam.pk}

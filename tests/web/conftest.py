@@ -14,11 +14,10 @@ from PIL import Image
 from accounts.models import Organization, User
 from accounts.services import personal_organization
 from consent.services import declare
-from ledger.services import sequence_pending
 from registry import ingest, tasks
 from registry.models import Work
 from registry.services import default_declarant
-from tests.factories import NO_AI, fingerprinted_work
+from tests.factories import NO_AI, fingerprinted_work, settle
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +61,7 @@ def work(anns: Organization) -> Work:
     made = fingerprinted_work(default_declarant(organization=anns), {"sha256": bytes(32)})
     Work.objects.filter(pk=made.pk).update(title="Harbour")
     declare(declarant=made.declarant, subject=made, preferences=NO_AI)
-    sequence_pending()
+    settle()
     made.refresh_from_db()
     return made
 
@@ -81,7 +80,7 @@ def sequencer(transactional_db: None) -> Iterator[None]:
     def run() -> None:
         try:
             while not stop.wait(0.01):
-                sequence_pending()
+                settle()
         finally:
             connections.close_all()
 

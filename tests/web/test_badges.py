@@ -16,9 +16,8 @@ from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from holdout.verdicts import Outcome
 from holdout.vocabulary import PRESETS, Preferences, UsageCategory
-from ledger.services import sequence_pending
 from registry.models import Declarant, Work
-from tests.factories import NO_AI, OPEN, fingerprinted_work, reserve_place
+from tests.factories import NO_AI, OPEN, fingerprinted_work, reserve_place, settle
 from web.badges import LANGUAGES, Label, badge_svg, label_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,7 +32,7 @@ def title(svg: str) -> str:
 
 def said(work: Work, preferences: Preferences) -> None:
     declare(declarant=work.declarant, subject=work, preferences=preferences)
-    sequence_pending()
+    settle()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -99,7 +98,7 @@ def test_a_badge_waits_for_the_log_and_follows_it(client: Client, alice: Declara
     declare(declarant=alice, subject=work, preferences=NO_AI)
     address = f"/badge/{work.public_id}.svg"
     assert title(client.get(address).content.decode()) == "Holdout: Nothing said"
-    sequence_pending()
+    settle()
     assert title(client.get(address).content.decode()) == "Holdout: No AI · reserved"
     said(work, {})
     assert title(client.get(address).content.decode()) == "Holdout: Nothing said"
@@ -133,6 +132,24 @@ def test_an_address_that_cannot_be_read_is_said_to_be_that(client: Client, query
     answer = client.get(f"/badge/url.svg{query}")
     assert answer.status_code == 422
     assert title(answer.content.decode()) == "Holdout: Address unreadable"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "url=https://art.example.com/picture?id=7&size=large",
+        "url=https://art.example.com/picture?id=7&lang=fr",
+        "url=https://example.com/&url=https://art.example.com/",
+        "url=https://example.com/&lang=zh&lang=en",
+    ],
+)
+def test_an_address_that_did_not_arrive_whole_is_not_answered_for(
+    client: Client, alice: Declarant, query: str
+) -> None:
+    reserve_place(alice, "art.example.com", kind=KeyKind.HOST)
+    answer = client.get(f"/badge/url.svg?{query}")
+    assert (answer.status_code, title(answer.content.decode())) == (422, "Holdout: Could not check")
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.django_db

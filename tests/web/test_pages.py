@@ -62,7 +62,8 @@ def test_every_page_keeps_the_house_rules(browser: Client, work: Work, path: str
     text = answer.content.decode()
     page = Page(text)
     assert page.all("html") == [{"lang": language}]
-    assert bool(re.search("[一-鿿]", text.replace("简体中文", ""))) == (language == "zh-hans")
+    own_language = re.sub('<div lang="zh-hans">.*?</div>', "", text, flags=re.DOTALL).replace("简体中文", "")
+    assert bool(re.search("[一-鿿]", own_language)) == (language == "zh-hans")
     policy = answer.headers["Content-Security-Policy"]
     assert "style-src 'self'" in policy
     assert "unsafe" not in policy
@@ -118,6 +119,20 @@ def test_an_address_that_cannot_be_read_is_answered_as_not_checked(client: Clien
     text = answer.content.decode()
     assert "Not checked" in text
     assert "is not a permission" in text
+    assert 'class="said' not in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rest", ["&size=large", "&url=https://example.com/", "&utm_source=x"])
+def test_an_address_that_did_not_arrive_whole_is_not_answered_for(
+    client: Client, alice: Declarant, rest: str
+) -> None:
+    reserve_place(alice, "art.example.com", kind=KeyKind.HOST, preferences=NO_AI)
+    answer = client.get(f"/check?url=https://art.example.com/picture?id=7{rest}")
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert "Not checked" in text
+    assert "every &amp; in it must be escaped" in text
     assert 'class="said' not in text
 
 

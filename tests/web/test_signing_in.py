@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.test import Client
 
@@ -85,7 +86,32 @@ def test_the_answer_does_not_tell_who_has_an_account(
     taken = Client().post("/accounts/signup/", {"email": ann.email}, follow=True)
     assert taken.redirect_chain[-1][0] == "/accounts/confirm-email/"
     assert mailoutbox[2].subject == "You already have a Holdout account"
-    assert "http://testserver/accounts/password/reset/" in str(mailoutbox[2].body)
+    assert "http://testserver/accounts/login/\n" in str(mailoutbox[2].body)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "You already have an account"), ("zh-CN", "您已有使用此邮箱的账号")]
+)
+def test_who_signs_up_twice_in_a_row_is_shown_the_way_in_and_no_password(
+    client: Client, mailoutbox: list[EmailMessage], language: str, words: str
+) -> None:
+    heard = {"Accept-Language": language}
+    client.post("/accounts/signup/", {"email": "new@example.com"}, headers=heard)
+    cache.clear()  # three minutes later: before that the second mail is held back
+    again = Client()
+    again.post("/accounts/signup/", {"email": "new@example.com"}, headers=heard)
+    text = str(mailoutbox[-1].body)
+    assert words in text
+    assert not re.search("password|密码", text, re.IGNORECASE)
+    (way_in,) = re.findall(r"^http://testserver(/.*)$", text, re.MULTILINE)
+    cache.clear()
+    form = again.get(way_in, follow=True)
+    assert form.redirect_chain == [("/accounts/login/code/", 302)]
+    assert 'name="email"' in form.content.decode()
+    again.post("/accounts/login/code/", {"email": "new@example.com"})
+    done = again.post("/accounts/login/code/confirm/", {"code": code_in(mailoutbox[-1])})
+    assert done.headers["Location"] == "/works/"
+    assert again.get("/works/").status_code == 200
 
 
 def test_the_mail_is_written_in_the_language_of_the_page(

@@ -22,10 +22,9 @@ from consent.services import declare
 from holdout.errors import Conflict, UnreadablePicture
 from holdout.fingerprints.refusals import REFUSALS
 from holdout.receipts import verify_opening
-from ledger.services import sequence_pending
 from registry import ingest, tasks
 from registry.models import Asset, Work
-from tests.factories import OPEN
+from tests.factories import OPEN, settle
 from tests.web.conftest import person, picture
 from web.uploads import CappedUploadHandler
 
@@ -144,7 +143,7 @@ def test_what_waits_for_the_log_is_kept_and_says_so(browser: Client, settings: L
     assert "waits for its place in the log" in page.content.decode()
     address = page.redirect_chain[0][0]
     assert browser.get(f"{address}receipt.json").status_code == 404
-    sequence_pending()
+    settle()
     assert "You say: No AI" in browser.get(address).content.decode()
 
 
@@ -200,6 +199,18 @@ def test_a_new_statement_replaces_the_one_before_and_both_are_kept(browser: Clie
     assert browser.get(f"{address}receipt.json").json()["record"]["statement"] == new.public_id
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_badge_is_offered_in_both_languages_whatever_the_page_speaks(
+    browser: Client, work: Work, language: str
+) -> None:
+    page = browser.get(f"/works/{work.public_id}/", headers={"Accept-Language": language}).content.decode()
+    badge = f"http://testserver/badge/{work.public_id}.svg?lang="
+    for code, words in (("en", "Consent status at Holdout"), ("zh", "Holdout 许可状态")):
+        assert f'&lt;img src="{badge}{code}" height="24" alt="{words}"&gt;' in page
+        assert f"![{words}]({badge}{code})" in page
+        assert browser.get(f"{badge}{code}").headers["Content-Language"] == code
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("sequencer")
 def test_withdrawing_asks_first_and_keeps_the_history(browser: Client, work: Work) -> None:
@@ -218,7 +229,7 @@ def test_withdrawing_asks_first_and_keeps_the_history(browser: Client, work: Wor
 def test_a_yes_that_an_upload_cannot_prove_is_explained(browser: Client, work: Work) -> None:
     assert "needs better proof" not in browser.get(f"/works/{work.public_id}/").content.decode()
     declare(declarant=work.declarant, subject=work, preferences=OPEN)
-    sequence_pending()
+    settle()
     assert "needs better proof" in browser.get(f"/works/{work.public_id}/").content.decode()
 
 

@@ -6,9 +6,10 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from holdout.errors import NotFound
+from holdout.errors import InvalidInput, NotFound
 from holdout.verdicts import Query
 from lookup.engine import answer, answer_about
+from lookup.parameters import refuse_what_would_go_unasked
 from registry.queries import work_with_id
 from web.badges import LANGUAGES, Label, badge_svg, label_of
 
@@ -38,7 +39,12 @@ def work_badge(request: HttpRequest, work_id: str) -> HttpResponse:
 def url_badge(request: HttpRequest) -> HttpResponse:
     """The verdict for the picture at `?url=`."""
     try:
+        refuse_what_would_go_unasked(dict(request.GET.lists()), ("url", "lang"))
+        if request.GET.get("lang", LANGUAGES[0]) not in LANGUAGES:  # it may be the address's own
+            raise InvalidInput("parameter_unknown", f"lang is one of {', '.join(LANGUAGES)}.")
         (verdict,) = answer([Query(url=request.GET.get("url", ""))])
+    except InvalidInput as error:
+        return _badge(request, Label.NOT_CHECKED, status=error.http_status)
     except (OperationalError, InterfaceError):
         return _away(request)
     if verdict.error is not None:

@@ -4,8 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from holdout.errors import InvalidInput
 from holdout.verdicts import Query
 from lookup.engine import answer
+from lookup.parameters import refuse_what_would_go_unasked
 from web.badges import label_of
 from web.words import answer_lines, reason_lines, refusal_words
 
@@ -21,6 +23,11 @@ def check(request: HttpRequest) -> HttpResponse:
     url = request.GET.get("url", "").strip()
     if not url:
         return redirect("home")
+    try:
+        refuse_what_would_go_unasked(dict(request.GET.lists()), ("url",))
+    except InvalidInput as error:
+        refused = {"url": url, "refusal": refusal_words(error)}
+        return render(request, "web/check.html", refused, status=error.http_status)
     (verdict,) = answer([Query(url=url if "://" in url else f"https://{url}")])
     context = {
         "url": url,

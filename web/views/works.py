@@ -13,6 +13,7 @@ from consent.registration import Declared, register, say, take_back
 from holdout.errors import HoldoutError, UnreadablePicture
 from registry.models import Work
 from registry.queries import work_of, works_of
+from web.badges import PAGE_LANGUAGES
 from web.forms import DeclarationForm, RegistrationForm
 from web.pages import creator_page
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
@@ -111,7 +112,8 @@ def _work_page(
         "lines": said_lines(said),
         "proof": proof_words(details.level),
         "history": [(line, name_of(line.preferences)) for line in details.history],
-        "badge_url": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
+        "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
+        "badge_languages": PAGE_LANGUAGES,
         "form": form or DeclarationForm(initial=initial),
     }
     return render(request, "web/work.html", context, status=status)

@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
+from config.postgresql.base import waiting
+
 # Any fixed number serves; all processes of one database must use the same.
 _LOCK = 0x486F6C646F7574
 
@@ -23,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: object, **options: Any) -> None:
-        with connection.cursor() as cursor:
+        with connection.cursor() as cursor, waiting(connection, seconds=None):
             # To build an index may take long, and so may the process that migrates already.
             cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
             cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])

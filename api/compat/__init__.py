@@ -1,0 +1,1 @@
+"""Other registries' protocols, for clients that exist."""

@@ -1,0 +1,78 @@
+"""Spawning's bulk query, as datadiligence 0.1.7 and Hugging Face's dataset-viewer send it.
+
+`POST /api/v2/query/urls`, with or without the slash: a URL a line, any media type, `Authorization: API KEY`.
+One `{"url", "optOut", "optIn"}` per line comes back in their order. These clients read null, and a missing
+entry, as allowed, and give up a whole run at any status but 200 (docs/adr/0007): so every line is answered
+true or false, and a line that could not be checked is an opt-out.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from api.authentication import ApiKeyAuthentication, caller
+from api.body import read_body
+from api.throttling import MeteredView, QuotaName
+from holdout.verdicts import Outcome
+from holdout.vocabulary import UsageCategory
+from lookup.batch import Batch
+from lookup.decisions import OUTCOMES, Decisions, decide
+from lookup.engine import Looked, error_of, look_up
+from lookup.hits import hits_of, store_hits
+from lookup.parsing import Limits, parse_lines
+
+_TRAINING: Final = (UsageCategory.TRAIN_GEN, UsageCategory.TRAIN_OTHER)
+_OPTS_OUT: Final = np.array(
+    [
+        any(uses[use] in (Outcome.DENY, Outcome.CONDITIONAL, Outcome.REVIEW) for use in _TRAINING)
+        for uses in OUTCOMES
+    ]
+)
+_OPTS_IN: Final = np.array([all(uses[use] is Outcome.ALLOW for use in _TRAINING) for uses in OUTCOMES])
+
+
+class SpawningKeyAuthentication(ApiKeyAuthentication):
+    """`Authorization: API ho_live_...`"""
+
+    scheme = b"api"
+
+
+class QueryUrlsView(MeteredView):
+    """The query door of Spawning's API."""
+
+    authentication_classes = (SpawningKeyAuthentication,)
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request) -> HttpResponse:
+        body = read_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES)
+        batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
+        looked = look_up(batch)
+        decisions = decide(looked.lines)
+        store_hits(caller(request), hits_of(looked.lines, decisions))
+        answered = {"urls": _entries(body.split(b"\n"), batch, looked, decisions)}
+        return HttpResponse(msgspec.json.encode(answered), content_type="application/json")
+
+    def _limits(self, request: Request) -> Limits:
+        return Limits(
+            queries=settings.HOLDOUT_LOOKUP_MAX_QUERIES,
+            pictures=0,
+            admit=lambda queries: self.spend(request, QuotaName.LOOKUPS, cost=queries),
+        )
+
+
+def _entries(urls: list[bytes], batch: Batch, looked: Looked, decisions: Decisions) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = [
+        {"url": url.decode("utf-8", "replace"), "optOut": False, "optIn": False, "status": "checked"}
+        for url in urls
+    ]
+    opts_out, opts_in = _OPTS_OUT[decisions.outcome].tolist(), _OPTS_IN[decisions.outcome].tolist()
+    for row, out, into in zip(decisions.row.tolist(), opts_out, opts_in, strict=True):
+        entries[row].update(optOut=out, optIn=into)
+    for row in np.flatnonzero(looked.error).tolist():
+        entries[row].update(optOut=True, status="failed", error=error_of(batch, looked, row).code)
+    return entries

@@ -1,0 +1,214 @@
+"""What follows for the rows of a batch, column by column.
+
+Most rows about which something is said have one statement, and what follows from it depends on few bits:
+how it was found, how well it is proven, what it says. `resolve` is asked once for each such shape, and once
+for each set of several statements; nothing here decides by itself.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import product
+from types import MappingProxyType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdout.ids import id_text
+from holdout.index.records import DISPUTED, RECORD, VOUCHED, Records, opaque
+from holdout.index.said import preferences_of
+from holdout.resolution import Assurance, MatchedStatement, Resolution, resolve
+from holdout.verdicts import AsOf, MatchMethod, Outcome
+from holdout.vocabulary import UsageCategory
+
+METHODS: Final = tuple(MatchMethod)
+"""A line's `method` is an index into it."""
+METHOD_CODE: Final[Mapping[MatchMethod, int]] = MappingProxyType({m: i for i, m in enumerate(METHODS)})
+
+OUTCOMES: Final = tuple(
+    MappingProxyType(dict(zip(UsageCategory, outcomes, strict=True)))
+    for outcomes in product(Outcome, repeat=len(UsageCategory))
+)
+"""Every combination of an outcome for each use; a decision's `outcome` is an index into it."""
+_OUTCOME_CODE: Final = {tuple(uses.values()): code for code, uses in enumerate(OUTCOMES)}
+NOTHING_SAID: Final = _OUTCOME_CODE[(Outcome.UNKNOWN,) * len(UsageCategory)]
+
+_ALWAYS: Final = AsOf(2**62, datetime.max.replace(tzinfo=UTC))
+"""The index holds what is in force at its watermark, so no line has to be compared with a log index again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Statements found for the rows of a batch: one line per row, way and statement, rows ascending."""
+
+    row: NDArray[np.int64]
+    method: NDArray[np.uint8]
+    specificity: NDArray[np.int64]
+    """Larger is more specific, between places of one URL."""
+    record: Records
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def where(self, kept: NDArray[np.bool_]) -> Self:
+        """The lines for which `kept` is set."""
+        return type(self)(*(getattr(self, f.name)[kept] for f in fields(self)))
+
+    def rows(self) -> Iterator[tuple[int, int, int]]:
+        """Each row that has lines: its number, its first line, and how many it has."""
+        first = _firsts(self.row)
+        count = np.diff(first, append=len(self))
+        yield from zip(self.row[first].tolist(), first.tolist(), count.tolist(), strict=True)
+
+    @classmethod
+    def together(cls, parts: Iterable[Self]) -> Self:
+        """The lines of several parts, in the order of their rows."""
+        parts = [part for part in parts if len(part)]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls(*(np.empty(0, dtype) for dtype in (np.int64, np.uint8, np.int64, RECORD)))
+        order = np.argsort(np.concatenate([part.row for part in parts]), kind="stable")
+        return cls(
+            row=np.concatenate([part.row for part in parts])[order],
+            method=np.concatenate([part.method for part in parts])[order],
+            specificity=np.concatenate([part.specificity for part in parts])[order],
+            record=joined_records([part.record for part in parts])[order],
+        )
+
+
+def joined_records(parts: Sequence[Records]) -> Records:
+    """Several arrays of records as one: numpy's own joining would pack their fields closer."""
+    nothing = np.empty(0, dtype=f"V{RECORD.itemsize}")
+    return np.concatenate([nothing, *map(opaque, parts)]).view(RECORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What follows, for each row about which something with an effect is said; rows ascending, each once."""
+
+    row: NDArray[np.int64]
+    outcome: NDArray[np.int64]
+    """Index into `OUTCOMES`."""
+    statement: NDArray[np.void]
+    """The random bits of the public id of the first reason's statement."""
+    method: NDArray[np.uint8]
+    """How that was found: index into `METHODS`."""
+    disputed: NDArray[np.bool_]
+
+
+def decide(lines: Lines) -> Decisions:
+    """What follows for every row of `lines`. Rows whose statements do not reach that far are left out."""
+    if not len(lines):
+        return Decisions(
+            lines.row, lines.row, lines.record["statement"], lines.method, np.empty(0, dtype=np.bool_)
+        )
+    first = _firsts(lines.row)
+    count = np.diff(first, append=len(lines))
+    leading = first.copy()  # the line that gives the row's first reason
+    effect = _effects_of_singles(lines, first)
+    for i in np.flatnonzero(count > 1).tolist():
+        effect[i], leading[i] = _effect_of_several(lines, int(first[i]), int(count[i]))
+    felt = effect >= 0
+    line = leading[felt]
+    return Decisions(
+        row=lines.row[line],
+        outcome=effect[felt] >> 1,
+        statement=lines.record["statement"][line],
+        method=lines.method[line],
+        disputed=(effect[felt] & 1).astype(np.bool_),
+    )
+
+
+def _firsts(row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each row's lines begin; `row` is ascending."""
+    return np.flatnonzero(np.diff(row, prepend=np.int64(-1)))
+
+
+def _effects_of_singles(lines: Lines, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Per line in `first`: outcome << 1 | disputed, or -1 where the statement by itself has no effect."""
+    record = lines.record[first]
+    shapes = (
+        lines.method[first].astype(np.int64) << 32
+        | record["assurance"].astype(np.int64) << 24
+        | record["flags"].astype(np.int64) << 16
+        | record["said"].astype(np.int64)
+    )
+    distinct, which = np.unique(shapes, return_inverse=True)
+    return np.array([_effect_of_shape(shape) for shape in distinct.tolist()], dtype=np.int64)[which]
+
+
+@lru_cache(maxsize=65_536)
+def _effect_of_shape(shape: int) -> int:
+    said = MatchedStatement(
+        statement="",
+        declarant="",
+        preferences=preferences_of(shape & 0xFFFF),
+        method=METHODS[shape >> 32],
+        assurance=Assurance(shape >> 24 & 0xFF),
+        declared_at=0,
+        disputed=bool(shape >> 16 & DISPUTED),
+        vouched=bool(shape >> 16 & VOUCHED),
+    )
+    return _effect(resolve(statements=[said], as_of=_ALWAYS))
+
+
+def _effect(resolution: Resolution) -> int:
+    if not resolution.reasons:
+        return -1
+    return _OUTCOME_CODE[tuple(resolution.uses[use] for use in UsageCategory)] << 1 | resolution.disputed
+
+
+def _effect_of_several(lines: Lines, start: int, count: int) -> tuple[int, int]:
+    """The effect of one row's lines, and the line of its first reason."""
+    part = slice(start, start + count)
+    effect, leading = _effect_of_set(
+        lines.method[part].tobytes(), lines.specificity[part].tobytes(), lines.record[part].tobytes()
+    )
+    return effect, start + leading
+
+
+@lru_cache(maxsize=65_536)
+def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tuple[int, int]:
+    statements = list(
+        _statements(
+            np.frombuffer(methods, dtype=np.uint8),
+            np.frombuffer(specificities, dtype=np.int64),
+            np.frombuffer(records, dtype=RECORD),
+        )
+    )
+    resolution = resolve(statements=statements, as_of=_ALWAYS)
+    effect = _effect(resolution)
+    if effect < 0:
+        return -1, 0
+    reason = resolution.reasons[0]
+    found = [(s.statement, s.method) for s in statements]
+    return effect, found.index((reason.source, MatchMethod(reason.method)))
+
+
+def resolution_of(lines: Lines, start: int, count: int) -> Resolution:
+    """The whole resolution, with every reason, of the row whose lines these are."""
+    part = slice(start, start + count)
+    statements = _statements(lines.method[part], lines.specificity[part], lines.record[part])
+    return resolve(statements=statements, as_of=_ALWAYS)
+
+
+def _statements(
+    methods: NDArray[np.uint8], specificities: NDArray[np.int64], records: NDArray[np.void]
+) -> list[MatchedStatement]:
+    return [
+        MatchedStatement(
+            statement=id_text("stm", bytes(record["statement"])),
+            declarant=id_text("dcl", bytes(record["declarant"])),
+            preferences=preferences_of(int(record["said"])),
+            method=METHODS[method],
+            assurance=Assurance(int(record["assurance"])),
+            declared_at=int(record["declared_at"]),
+            specificity=(specificity,),
+            disputed=bool(record["flags"] & DISPUTED),
+            vouched=bool(record["flags"] & VOUCHED),
+        )
+        for method, specificity, record in zip(methods.tolist(), specificities.tolist(), records, strict=True)
+    ]

@@ -1,0 +1,210 @@
+"""What the registry says, key by key, as the read index keeps it: all of it, or what log entries changed.
+
+Everything that can change an answer stands in the declarations log, so the log's order is the change feed:
+an entry names the statement, proof, file or places that it is about, and those name the keys.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from django.db import connection
+from numpy.typing import NDArray
+
+from holdout.index.records import RECORD
+from holdout.vocabulary import UsageCategory
+
+_BLOCK_BYTES: Final = 64 * 1024 * 1024
+_ID = pa.binary(26)
+"""A public id without its prefix: 128 bits in base32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line per key and statement in force about it: `key[i]` is a key's text, or a file's digest."""
+
+    key: pa.Array
+    record: NDArray[np.void]
+
+
+_SAID: Final = " + ".join(
+    f"(CASE s.{use.value} WHEN 'deny' THEN 1 WHEN 'conditional' THEN 2 WHEN 'allow' THEN 3 ELSE 0 END"
+    f" << {2 * i})"
+    for i, use in enumerate(UsageCategory)
+)
+"""What `holdout.index.said` makes of a statement's preferences, in SQL."""
+
+_RECORD: Final = f"""
+substr(s.public_id, 5), substr(d.public_id, 5), entry.index, {_SAID}, {{assurance}}, s.vouched::int
+"""
+
+_IN_FORCE: Final = """
+JOIN registry_declarant d ON d.id = s.declarant_id
+JOIN ledger_logentry entry ON entry.record_id = s.public_id AND entry.index <= %(as_of)s
+WHERE NOT EXISTS (
+    SELECT FROM consent_statement successor
+    JOIN ledger_logentry ending ON ending.record_id = successor.public_id AND ending.index <= %(as_of)s
+    WHERE successor.supersedes_id = s.id
+)
+"""
+
+_PLACE_ASSURANCE: Final = """
+COALESCE((
+    SELECT max(p.level) FROM registry_authorization p
+    JOIN ledger_logentry proof ON proof.record_id = p.public_id AND proof.index <= %(as_of)s
+    WHERE p.locator_id = l.id AND p.declarant_id = l.declarant_id
+), 0)
+"""
+
+_FILE_ASSURANCE: Final = """
+COALESCE((
+    SELECT max(p.level) FROM registry_authorization p
+    JOIN ledger_logentry proof ON proof.record_id = p.public_id AND proof.index <= %(as_of)s
+    WHERE p.asset_id = a.id
+), 0)
+"""
+
+_PLACES: Final = f"""
+SELECT l.key, {_RECORD.format(assurance=_PLACE_ASSURANCE)}
+FROM registry_locator l JOIN consent_statement s ON s.locator_id = l.id {_IN_FORCE} {{restriction}}
+UNION ALL
+SELECT l.key, {_RECORD.format(assurance=_PLACE_ASSURANCE)}
+FROM registry_locator l
+JOIN ledger_logentry placed ON placed.record_id = l.registration AND placed.index <= %(as_of)s
+JOIN consent_statement s ON s.work_id = l.work_id {_IN_FORCE} {{restriction}}
+"""  # noqa: S608
+
+_FILES: Final = f"""
+SELECT encode(f.value, 'hex'), {_RECORD.format(assurance=_FILE_ASSURANCE)}
+FROM registry_fingerprint f
+JOIN registry_asset a ON a.id = f.asset_id
+JOIN ledger_logentry uploaded ON uploaded.record_id = a.public_id AND uploaded.index <= %(as_of)s
+JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm = 'sha256' {{restriction}}
+"""  # noqa: S608
+
+_CHANGED: Final = """
+WITH changed AS (
+    SELECT record_id FROM ledger_logentry
+    WHERE log = 'declarations' AND index > %(after)s AND index <= %(as_of)s
+), said AS (
+    SELECT s.work_id, s.locator_id FROM consent_statement s JOIN changed ON changed.record_id = s.public_id
+), proven AS (
+    SELECT p.asset_id, p.locator_id FROM registry_authorization p JOIN changed ON changed.record_id =
+    p.public_id
+)
+"""
+
+_CHANGED_PLACES: Final = f"""{_CHANGED} SELECT l.key FROM registry_locator l WHERE l.id IN (SELECT
+locator_id FROM said UNION SELECT locator_id FROM proven) UNION SELECT l.key FROM registry_locator l WHERE
+l.work_id IN (SELECT work_id FROM said) UNION SELECT l.key FROM registry_locator l WHERE l.registration IN
+(SELECT record_id FROM changed)
+"""  # noqa: S608
+
+_CHANGED_FILES: Final = f"""{_CHANGED}
+SELECT DISTINCT f.value FROM registry_fingerprint f JOIN registry_asset a ON a.id = f.asset_id
+WHERE f.algorithm = 'sha256' AND (
+    a.id IN (SELECT asset_id FROM proven)
+    OR a.work_id IN (SELECT work_id FROM said)
+    OR a.public_id IN (SELECT record_id FROM changed)
+)
+"""  # noqa: S608
+
+
+def changed_places(*, after: int, as_of: int) -> list[str]:
+    """The texts of the place and URL keys about which entries in (after, as_of] may say something new."""
+    return [row[0] for row in _rows(_CHANGED_PLACES, after=after, as_of=as_of)]
+
+
+def changed_files(*, after: int, as_of: int) -> list[bytes]:
+    """The digests of the files about which entries in (after, as_of] may say something new."""
+    return [bytes(row[0]) for row in _rows(_CHANGED_FILES, after=after, as_of=as_of)]
+
+
+def said_of_places(*, as_of: int, checks: list[bytes] | None = None) -> Iterator[Said]:
+    """The statements in force at log index `as_of` about every place, or those with these checks; in
+    blocks.
+    """
+    restriction = "" if checks is None else "AND l.key_check = ANY(%(checks)s)"
+    yield from _said(_PLACES.format(restriction=restriction), as_of=as_of, checks=checks)
+
+
+def said_of_files(*, as_of: int, digests: list[bytes] | None = None) -> Iterator[Said]:
+    """The statements in force at log index `as_of` about every file, or those with these digests; in
+    blocks.
+    """
+    restriction = "" if digests is None else "AND f.value = ANY(%(digests)s)"
+    for said in _said(_FILES.format(restriction=restriction), as_of=as_of, digests=digests):
+        digest = [bytes.fromhex(key.decode()) for key in said.key.to_pylist()]
+        yield Said(pa.array(digest, pa.binary(32)), said.record)
+
+
+def _rows(query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _said(query: str, **parameters: Any) -> Iterator[Said]:
+    """Rows by COPY and Arrow's CSV reader: no Python object is made per row."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)", parameters) as out,
+    ):
+        waiting: list[bytes] = []
+        size = 0
+        for block in out:
+            waiting.append(bytes(block))
+            size += len(block)
+            if size >= _BLOCK_BYTES:
+                yield _parsed(b"".join(waiting))
+                waiting, size = [], 0
+        if waiting:
+            yield _parsed(b"".join(waiting))
+
+
+_COLUMNS: Final[Mapping[str, pa.DataType]] = {
+    "key": pa.binary(),
+    "statement": _ID,
+    "declarant": _ID,
+    "declared_at": pa.int64(),
+    "said": pa.uint16(),
+    "assurance": pa.uint8(),
+    "vouched": pa.uint8(),
+}
+
+
+def _parsed(csv: bytes) -> Said:
+    table = pa_csv.read_csv(
+        pa.BufferReader(csv),
+        read_options=pa_csv.ReadOptions(
+            column_names=list(_COLUMNS), use_threads=False, block_size=len(csv) + 1
+        ),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=False),
+        convert_options=pa_csv.ConvertOptions(column_types=dict(_COLUMNS), strings_can_be_null=False),
+    )
+    column = {name: table[name].combine_chunks() for name in _COLUMNS}
+    record = np.zeros(table.num_rows, dtype=RECORD)
+    record["statement"] = _id_bits(column["statement"])
+    record["declarant"] = _id_bits(column["declarant"])
+    record["declared_at"] = column["declared_at"].to_numpy()
+    record["said"] = column["said"].to_numpy()
+    record["assurance"] = column["assurance"].to_numpy()
+    record["flags"] = column["vouched"].to_numpy()
+    return Said(column["key"], record)
+
+
+_BASE32: Final = np.zeros(256, dtype=np.uint8)
+_BASE32[np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)] = np.arange(32)
+_FIVE_BITS: Final = np.arange(4, -1, -1, dtype=np.uint8)
+
+
+def _id_bits(ids: pa.Array) -> NDArray[np.void]:
+    """The 16 bytes behind the base32 of public ids (`holdout.ids`)."""
+    letters = np.frombuffer(ids.buffers()[1], dtype=np.uint8, count=len(ids) * 26, offset=ids.offset * 26)
+    values = _BASE32[letters].reshape(-1, 26, 1)
+    bits = (values >> _FIVE_BITS & 1).reshape(-1, 130)[:, :128]
+    return np.packbits(bits, axis=1).view("V16").ravel()

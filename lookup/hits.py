@@ -1,0 +1,134 @@
+"""Which statements a lookup hit, how often, for whom, on which day: the creator's "who asked".
+
+A lookup writes one row with what it hit (`HitBatch`); `roll_up` counts those rows together by statement,
+organisation and day. So a lookup pays for one insert, and a batch is counted once or not at all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Now
+from numpy.typing import NDArray
+
+from accounts.models import Organization
+from holdout.ids import id_bits
+from lookup.decisions import Decisions, Lines
+from lookup.models import HitBatch, HitCount
+
+KEPT: Final = timedelta(days=730)
+_BATCHES_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Statements that had an effect on some rows: their random bits (V16), distinct, and the number of
+    rows.
+    """
+
+    statement: NDArray[np.void]
+    count: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.statement)
+
+
+def hits_of(lines: Lines, decisions: Decisions) -> Hits:
+    """Every statement found for the rows about which something follows, counted once a row."""
+    felt = np.isin(lines.row, decisions.row, assume_unique=False)
+    row, statement = lines.row[felt], lines.record["statement"][felt]
+    bits = np.frombuffer(statement.tobytes(), dtype=">u8").reshape(-1, 2)
+    order = np.lexsort((row, bits[:, 1], bits[:, 0]))
+    return _counted(statement[order], row[order])
+
+
+def _counted(statement: NDArray[np.void], row: NDArray[np.int64]) -> Hits:
+    """Both sorted by statement, then row: a row that found a statement in two ways counts once."""
+    if not len(statement):
+        return Hits(statement, row)
+    new_statement = np.ones(len(statement), dtype=np.bool_)
+    new_statement[1:] = statement[1:] != statement[:-1]
+    new_row = new_statement.copy()
+    new_row[1:] |= row[1:] != row[:-1]
+    first = np.flatnonzero(new_statement)
+    return Hits(statement[first], np.add.reduceat(new_row.astype(np.int64), first))
+
+
+def store_hits(organization: Organization, hits: Hits) -> None:
+    """Write down what one lookup of `organization` hit, today by the database's clock."""
+    if len(hits):
+        HitBatch.objects.create(
+            organization=organization,
+            statements=hits.statement.tobytes(),
+            counts=hits.count.astype("<u4").tobytes(),
+        )
+
+
+_ADD: Final = """
+INSERT INTO lookup_hitcount (statement, organization_id, day, rows)
+SELECT statement, %(organization)s, %(day)s, rows FROM unnest(%(statements)s::uuid[], %(rows)s::bigint[])
+    AS hit (statement, rows) ORDER BY statement
+ON CONFLICT (statement, organization_id, day) DO UPDATE SET rows = lookup_hitcount.rows + EXCLUDED.rows
+"""
+
+
+def roll_up() -> int:
+    """Count stored batches together; returns how many. Several workers may do it at once."""
+    with transaction.atomic():
+        batches = list(HitBatch.objects.select_for_update(skip_locked=True).order_by("pk")[:_BATCHES_AT_ONCE])
+        groups: dict[tuple[int, date], list[HitBatch]] = {}
+        for batch in batches:
+            groups.setdefault((batch.organization_id, batch.at.date()), []).append(batch)
+        # In one order, so that two workers never wait for each other's rows in a circle.
+        for (organization, day), group in sorted(groups.items(), key=lambda g: g[0]):
+            _add(organization, day, group)
+        HitBatch.objects.filter(pk__in=[batch.pk for batch in batches]).delete()
+    return len(batches)
+
+
+def _add(organization: int, day: date, batches: Iterable[HitBatch]) -> None:
+    total: dict[bytes, int] = {}
+    for batch in batches:
+        bits, counts = bytes(batch.statements), np.frombuffer(batch.counts, dtype="<u4").tolist()
+        for i, count in enumerate(counts):
+            statement = bits[16 * i : 16 * i + 16]
+            total[statement] = total.get(statement, 0) + count
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {
+            "organization": organization,
+            "day": day,
+            "statements": [UUID(bytes=statement) for statement in total],
+            "rows": list(total.values()),
+        }
+        cursor.execute(_ADD, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """That an organisation was told of a statement, on a day, for so many pictures."""
+
+    day: date
+    organization: str
+    rows: int
+
+
+def who_asked(statements: Iterable[str], *, days: int = 90) -> list[Asked]:
+    """Who was told of any of these statements (public ids) in the last days, newest first."""
+    bits = [UUID(bytes=id_bits(statement)) for statement in statements]
+    counts = (
+        HitCount.objects.filter(statement__in=bits, day__gte=Now() - timedelta(days=days))
+        .values("day", name=F("organization__name"))
+        .annotate(total=Sum("rows"))
+        .order_by("-day", "name")
+    )
+    return [Asked(row["day"], row["name"], row["total"]) for row in counts]
+
+
+def sweep() -> int:
+    """Delete what retention ends."""
+    return HitCount.objects.filter(day__lt=Now() - KEPT).delete()[0]
