@@ -150,15 +150,17 @@ def main(argv: Sequence[str] = ()) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    server = subprocess.Popen(
-        web(port, threads), cwd=results.CHECKOUT, env=environment(), stderr=subprocess.DEVNULL
-    )
+    processes = [
+        subprocess.Popen(argv, cwd=results.CHECKOUT, env=environment(), stderr=subprocess.DEVNULL)
+        for argv in (manage("indexer"), web(port, threads))
+    ]
     try:
         await_ready(port)
         figures = asyncio.run(measure(port, request % port))
     finally:
-        server.terminate()
-        server.wait(20)
+        for process in processes:
+            process.terminate()
+            process.wait(20)
     results.write("overload", figures)
     return 0
 

@@ -41,9 +41,8 @@ def load(*, urls: int, rules: int, seed: int = 1) -> Loaded:
     rows = _Rows(declarants)
     for number, url in enumerate(own):
         rows.add_url(number, url)
-    chance = random.Random(seed)  # noqa: S311
-    for number, url in enumerate(foreign):
-        rows.add_rule(number, chance.choice(_places(url)))
+    for number, key in enumerate(_ruled(foreign)):
+        rows.add_rule(number, key)
     rows.copy()
     return Loaded(own, foreign)
 
@@ -76,10 +75,20 @@ def _distinct(urls: Iterator[str]) -> Iterator[str]:
             yield url
 
 
-def _places(url: str) -> list[RuleKey]:
-    """A folder, the host, or the domain of a URL, as people reserve them."""
-    keys = rule_keys(canonicalize(url))
-    return [key for key in keys[1:] if key.kind.value != "domain" or key.text.count(",") > 0] or [keys[1]]
+def _ruled(urls: Sequence[str]) -> Iterator[RuleKey]:
+    """Distinct places that people reserve: for one in ten the folder of a crawled URL, else a site of their
+    own.
+    """
+    seen = set()
+    for number, url in enumerate(urls):
+        if number % 10 == 0:
+            key = rule_keys(canonicalize(url))[1]  # its innermost folder
+        else:
+            site = f"https://gallery{number}.artist{number % 50_000}.example/works/"
+            key = rule_keys(canonicalize(site))[(1, 3, 5)[number % 3]]  # a folder, the host, the domain
+        if key.text not in seen:
+            seen.add(key.text)
+            yield key
 
 
 class _Rows:

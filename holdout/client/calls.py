@@ -11,6 +11,8 @@ from holdout.client.lookups import (
     KEY_BYTES,
     MOST_KEYS,
     MOST_QUERIES,
+    Asked,
+    asked,
     key_request,
     query_requests,
     read_all,
@@ -28,16 +30,16 @@ from holdout.verdicts import Query
 def look_up(queries: Sequence[Query], terms: Terms) -> Conversation[list[Answer]]:
     """With all reasons."""
     answers: list[Answer] = []
-    for asked, request in query_requests(queries):
-        answers += read_all((yield from exchange(Send(request), terms)), asked=asked)
+    for number, request in query_requests(list(map(asked, queries))):
+        answers += read_all((yield from exchange(Send(request), terms)), asked=number)
     return answers
 
 
 def look_up_urls(urls: Sequence[str], terms: Terms) -> Conversation[Answers]:
     """By the quick door: lines out, hits back."""
     parts = []
-    for asked, request in url_requests(urls):
-        parts.append(read_hits((yield from exchange(Send(request), terms)), asked=asked))
+    for number, request in url_requests(urls):
+        parts.append(read_hits((yield from exchange(Send(request), terms)), asked=number))
     return joined(parts)
 
 
@@ -58,37 +60,41 @@ def _look_up_keys(keys: bytes, terms: Terms) -> Conversation[Answers]:
     return read_hits(reply, asked=len(keys) // KEY_BYTES)
 
 
-def parts(asked: Questions, terms: Terms) -> Iterator[Conversation[Answers]]:
-    """`asked` in as many calls as it takes, whose answers `joined` puts together."""
-    by_digest_alone = asked.urls is None and asked.pages is None
-    return (_ask(part, terms) for part in slices(asked, MOST_KEYS if by_digest_alone else MOST_QUERIES))
+def parts(questions: Questions, terms: Terms) -> Iterator[Conversation[Answers]]:
+    """`questions` in as many calls as it takes, whose answers `joined` puts together."""
+    by_digest_alone = questions.urls is None and questions.pages is None
+    return (_ask(part, terms) for part in slices(questions, MOST_KEYS if by_digest_alone else MOST_QUERIES))
 
 
-def _ask(asked: Questions, terms: Terms) -> Conversation[Answers]:
+def _ask(questions: Questions, terms: Terms) -> Conversation[Answers]:
     """Any mix of columns, by the quickest door that takes it. Rows with errors are not sent."""
-    rows = np.setdiff1d(np.arange(asked.rows), np.fromiter(asked.errors, np.int64, len(asked.errors)))
+    rows = np.setdiff1d(
+        np.arange(questions.rows), np.fromiter(questions.errors, np.int64, len(questions.errors))
+    )
     if not len(rows):
-        return with_errors(nothing_found(asked.rows), asked.errors)
-    if asked.urls is None and asked.pages is None and asked.digests is not None:
-        keys = digest_rows(asked.digests)[rows, :KEY_BYTES].tobytes()
+        return with_errors(nothing_found(questions.rows), questions.errors)
+    if questions.urls is None and questions.pages is None and questions.digests is not None:
+        keys = digest_rows(questions.digests)[rows, :KEY_BYTES].tobytes()
         answers = yield from _look_up_keys(keys, terms)
-        return with_errors(_spread(answers, rows, asked.rows), asked.errors)
-    urls, digests, pages = (_cells(column, rows) for column in (asked.urls, asked.digests, asked.pages))
+        return with_errors(_spread(answers, rows, questions.rows), questions.errors)
+    urls, digests, pages = (
+        _cells(column, rows) for column in (questions.urls, questions.digests, questions.pages)
+    )
     if digests is None and pages is None and urls is not None:
         answers = yield from look_up_urls([_text(url) for url in urls], terms)
     else:
         none = [None] * len(rows)
         mixed = zip(urls or none, digests or none, pages or none, strict=True)
         answers = yield from _look_up_mixed(
-            [Query(url=_text(url), sha256=digest, page_url=_text(page)) for url, digest, page in mixed], terms
+            [Asked(_text(url), digest and digest.hex(), _text(page)) for url, digest, page in mixed], terms
         )
-    return with_errors(_spread(answers, rows, asked.rows), asked.errors)
+    return with_errors(_spread(answers, rows, questions.rows), questions.errors)
 
 
-def _look_up_mixed(queries: Sequence[Query], terms: Terms) -> Conversation[Answers]:
+def _look_up_mixed(queries: Sequence[Asked], terms: Terms) -> Conversation[Answers]:
     parts = []
-    for asked, request in query_requests(queries, hits=True):
-        parts.append(read_hits((yield from exchange(Send(request), terms)), asked=asked))
+    for number, request in query_requests(queries, hits=True):
+        parts.append(read_hits((yield from exchange(Send(request), terms)), asked=number))
     return joined(parts)
 
 

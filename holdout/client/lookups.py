@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -73,9 +73,33 @@ def key_request(keys: bytes) -> Request:
     return _request(keys, KEYS, cost=len(keys) // KEY_BYTES, params=_HITS)
 
 
-def query_requests(queries: Sequence[Query], *, hits: bool = False) -> Iterator[tuple[int, Request]]:
+class Asked(msgspec.Struct, omit_defaults=True):
+    """A query as it stands in JSON."""
+
+    url: str | None = None
+    sha256: str | None = None
+    page_url: str | None = None
+    account: str | None = None
+    codes: dict[str, list[str]] | None = None
+
+
+def asked(query: Query) -> Asked:
+    """A query as JSON has it."""
+    return Asked(
+        query.url,
+        None if query.sha256 is None else query.sha256.hex(),
+        query.page_url,
+        query.account,
+        {name: [code.hex() for code in codes] for name, codes in query.codes.items()} or None,
+    )
+
+
+def query_requests(queries: Sequence[Asked], *, hits: bool = False) -> Iterator[tuple[int, Request]]:
     """Ask about pictures by any mix of keys, with all reasons, or (`hits`) in columns."""
-    body = msgspec.json.encode({"queries": [_query_json(query) for query in queries]})
+    try:
+        body = msgspec.json.encode({"queries": queries})
+    except UnicodeEncodeError:
+        body = msgspec.json.encode({"queries": list(map(_readable, queries))})
     if len(body) > MOST_BYTES and len(queries) > 1:
         half = len(queries) // 2
         yield from query_requests(queries[:half], hits=hits)
@@ -84,16 +108,11 @@ def query_requests(queries: Sequence[Query], *, hits: bool = False) -> Iterator[
         yield len(queries), _request(body, JSON, cost=len(queries), params=_HITS if hits else {})
 
 
-def _query_json(query: Query) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    for name in ("url", "page_url", "account"):
-        if (text := getattr(query, name)) is not None:
-            said[name] = text if _is_unicode(text) else ""
-    if query.sha256 is not None:
-        said["sha256"] = query.sha256.hex()
-    if query.codes:
-        said["codes"] = {name: [code.hex() for code in codes] for name, codes in query.codes.items()}
-    return said
+def _readable(query: Asked) -> Asked:
+    """With texts that JSON can hold; the empty one in the place of others fails as they would."""
+    texts = {name: getattr(query, name) for name in ("url", "page_url", "account")}
+    wrong = {name: "" for name, text in texts.items() if text is not None and not _is_unicode(text)}
+    return msgspec.structs.replace(query, **wrong)
 
 
 def _request(body: bytes, media_type: str, *, cost: int, params: Mapping[str, str]) -> Request:
