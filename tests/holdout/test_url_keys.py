@@ -19,6 +19,8 @@ from holdout.urls import MAX_DEPTH, MAX_URL_LENGTH, canonicalize, rule_keys
 from tests.holdout.corpora import FOLDER, cases
 from tests.holdout.dirty_urls import DIRTY_URL, dirty_urls
 
+_NO_ACCESS = 0  # PROT_NONE, which mmap does not have in 3.11
+
 Answer = str | list[bytes]
 """An error, or the texts of all keys, the most specific first."""
 
@@ -371,7 +373,7 @@ def test_nothing_is_read_behind_the_buffer() -> None:
     memory = np.frombuffer(pages, np.uint8)
     libc = ctypes.CDLL(None, use_errno=True)
     address = ctypes.c_void_p(memory.ctypes.data + size)
-    assert libc.mprotect(address, ctypes.c_size_t(size), mmap.PROT_NONE) == 0, ctypes.get_errno()
+    assert libc.mprotect(address, ctypes.c_size_t(size), _NO_ACCESS) == 0, ctypes.get_errno()
     try:
         for row in (
             PLAIN,
