@@ -91,10 +91,10 @@ def kept_signing_key(path: Path) -> str:
     """The key in that file, which is made at the first call: for one's own machine."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        mine = path.with_name(f"{path.name}.{os.getpid()}")
+        mine = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         mine.touch(mode=0o600)
         mine.write_text(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
-        with suppress(FileExistsError):  # of several processes one is the first
+        with suppress(FileExistsError):  # of several callers one is the first
             os.link(mine, path)
         mine.unlink()
     return path.read_text(encoding="ascii")

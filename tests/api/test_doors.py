@@ -117,8 +117,8 @@ def test_a_bomb_is_refused_before_it_bursts(vendor: Client) -> None:
     ("body", "encoding", "code"),
     [
         (b"no gzip", "gzip", "body_damaged"),
-        (gzip.compress(b"https://a.example/")[:-4], "gzip", "body_damaged"),
-        (gzip.compress(b"https://a.example/") + b"more", "gzip", "body_damaged"),
+        (gzip.compress(b"https://a.example/", mtime=0)[:-4], "gzip", "body_damaged"),
+        (gzip.compress(b"https://a.example/", mtime=0) + b"more", "gzip", "body_damaged"),
         (b"https://a.example/", "br", "encoding_unknown"),
     ],
 )

@@ -1,11 +1,13 @@
 """A registry in memory, for httpx.MockTransport: it speaks /v1, and fails as it is told."""
 
+import asyncio
 import gzip
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import httpx
 
@@ -22,6 +24,7 @@ AS_OF = {"log_index": 41, "time": "2026-11-22T09:30:00.123000+00:00"}
 STATEMENT = "stm_" + "a" * 26
 JOB = "job_" + "a" * 26
 
+T = TypeVar("T")
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -178,6 +181,12 @@ def receipt() -> dict[str, Any]:
     leaf = leaf_hash(entry_bytes(entry_type="lookup-job", time_ms=1, committed=committed))
     entry = {"index": 7, "type": "lookup-job", "time_ms": 1, "leaf_hash": leaf.hex()}
     return {"version": 1, "log": "lookups", "entry": entry, "record": record, "salt": salt.hex()}
+
+
+def run_to_end(program: Coroutine[Any, Any, T]) -> T:
+    """What the program returns; on a thread of its own, since Playwright leaves an event loop running on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, program).result()
 
 
 def _keys(request: httpx.Request) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Jobs from a vendor's program, in both clients."""
 
-import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.holdout.registry_stub import (
     later,
     lost,
     problem,
+    run_to_end,
 )
 
 HASTY = Retry(attempts=3, first_seconds=0.001, patience_seconds=1)
@@ -232,7 +232,7 @@ def test_the_async_client_does_all_of_it(stub: RegistryStub, table: Path, tmp_pa
                 "resumed": (await registry.resume(job)).state,
             }
 
-    did = asyncio.run(program())
+    did = run_to_end(program())
     assert did["urls"] == did["batch"] == ["unknown"] * 10_001 + ["deny"]
     assert did["stream"] == ["unknown", "deny"]
     assert did["files"] == ["deny"]

@@ -1,6 +1,5 @@
 """Fetching snapshots, keeping them, and confirming by ranges what they find."""
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -24,7 +23,7 @@ from holdout.snapshot.ranges import range_bounds
 from holdout.snapshot.read import Snapshot
 from holdout.snapshot.state import State
 from tests.holdout.registry_server import serving
-from tests.holdout.registry_stub import AS_OF, RegistryStub, problem
+from tests.holdout.registry_stub import AS_OF, RegistryStub, problem, run_to_end
 from tests.holdout.snapshot_stories import KEY, OTHER_KEY, base, delta, saying
 from tests.holdout.test_offline import CONDITIONAL, DENY, FILE, NOW, TRAIN
 
@@ -209,7 +208,7 @@ def test_the_async_client_fetches_and_confirms_too(registry: Publisher, tmp_path
             header = await client.fetch_snapshot(tmp_path, public_keys=[KEY.public])
             return header.version, (await client.snapshots()).version
 
-    assert asyncio.run(program()) == (2, 2)
+    assert run_to_end(program()) == (2, 2)
 
 
 PLACES = {"d example,a": DENY, "u example,b)/": CONDITIONAL, "h example,c": ASK}
