@@ -184,7 +184,7 @@ def receipt() -> dict[str, Any]:
 
 
 def run_to_end(program: Coroutine[Any, Any, T]) -> T:
-    """What the program returns; on a thread of its own, since Playwright leaves an event loop running on this one."""
+    """What it returns; on a thread of its own, since Playwright leaves an event loop running on this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, program).result()
 
