@@ -4,10 +4,11 @@ A registry of 1,000,000 URLs and 200,000 rules (folders, hosts, domains) is load
 and indexed by the product's indexer; for the large one 9,000,000 further keys with the same statements join
 it in the index alone. The questions are URLs as a crawl has them: 3 % registered ones, 15 % dirty. All
 processor time counts: that of the web server, of PostgreSQL and of Valkey. The baselines answer the same
-questions from the same tables.
+questions from the same tables. `python -m benchmarks.plots` draws what is written.
 """
 
 import argparse
+import json
 import os
 import random
 import socket
@@ -43,8 +44,10 @@ from lookup.models import HitBatch  # noqa: E402
 
 ROWS: Final = 10_000
 PACKED_ROWS: Final = 100_000
-BATCHES: Final = 10
+BATCHES: Final = 50
 REPEATS: Final = 5
+SIZES: Final = (1, 2, 5, 10)
+"""Millions of URLs in the index."""
 HITS: Final = 0.03
 
 
@@ -60,9 +63,11 @@ def main(argv: Sequence[str] = ()) -> int:
             pass
     batches = questions(loaded)
     figures = baselines.figures(batches[:3])
-    figures |= {f"{name}_at_1m": value for name, value in measured(batches).items()}
-    enlarge(int(9_000_000 * scale))
-    figures |= {f"{name}_at_10m": value for name, value in measured(batches).items()}
+    size = SIZES[0]
+    for larger in SIZES:
+        enlarge(int((larger - size) * 1_000_000 * scale))
+        size = larger
+        figures |= {f"{name}_at_{size}m": value for name, value in measured(batches).items()}
     results.write("lookup", figures | summary(figures))
     return 0
 
@@ -76,6 +81,7 @@ def summary(figures: dict[str, float]) -> dict[str, float]:
         "ratio_to_kernel": text / figures["kernel_per_core_s_at_10m"],
         "kernel_per_core_s": figures["kernel_per_core_s_at_10m"],
         "packed_per_core_s": figures["packed_per_core_s_at_10m"],
+        "json_pairs_per_core_s": figures["json_pairs_per_core_s_at_10m"],
         "growth_1m_to_10m": figures["text_10k_per_core_s_at_1m"] / text,
     }
 
@@ -91,6 +97,8 @@ def questions(loaded: registry.Loaded) -> list[bytes]:
 
 def enlarge(more: int) -> None:
     """Further URL keys in the index, each with a statement that stands in PostgreSQL."""
+    if not more:
+        return
     view = current_view()
     urls = view.merged("urls")
     chance = np.random.default_rng(11)
@@ -123,11 +131,13 @@ def measured(batches: list[bytes]) -> dict[str, float]:
         per_core(ROWS * len(batches), lambda: [ask_kernel(view, batch) for batch in batches])
         for _ in range(REPEATS)
     ]
-    packed = packed_keys(batches)
+    found = [ask_kernel(view, batch) for batch in batches]
+    packed, pairs = packed_keys(batches), json_pairs(batches[0])
     with web_server() as (server, post):
         roots = [server, *cpu.engines()]
         post("text/plain", batches[0])
         post("application/vnd.holdout.keys", packed)
+        post("application/json", pairs)
         text = [
             per_core(ROWS * len(batches), lambda: [post("text/plain", batch) for batch in batches], roots)
             for _ in range(REPEATS)
@@ -140,11 +150,17 @@ def measured(batches: list[bytes]) -> dict[str, float]:
             )
             for _ in range(REPEATS)
         ]
+        both = [
+            per_core(ROWS * 10, lambda: [post("application/json", pairs) for _ in range(10)], roots)
+            for _ in range(REPEATS)
+        ]
     HitBatch.objects.all().delete()
     return {
         "kernel_per_core_s": statistics.median(kernel),
         "text_10k_per_core_s": statistics.median(text),
         "packed_per_core_s": statistics.median(keys),
+        "json_pairs_per_core_s": statistics.median(both),
+        "hit_share": sum(len(np.unique(one.row)) for one in found) / (ROWS * len(batches)),
     }
 
 
@@ -169,6 +185,13 @@ def packed_keys(batches: list[bytes]) -> bytes:
     return b"".join(
         chance.choice(known) if chance.random() < 0.1 else chance.randbytes(16) for _ in range(PACKED_ROWS)
     )
+
+
+def json_pairs(batch: bytes) -> bytes:
+    """The URLs of a batch, each with the SHA-256 of a file that nobody registered."""
+    chance = random.Random(17)  # noqa: S311
+    queries = [{"url": url, "sha256": chance.randbytes(32).hex()} for url in batch.decode().split("\n")]
+    return json.dumps({"queries": queries}).encode()
 
 
 def _readable(batch: bytes) -> Iterator[str]:

@@ -28,7 +28,7 @@ from launcher.roles import HOST, all_roles, manage
 TEST_SETTINGS = "config.settings.test"
 DEMO_SETTINGS = "config.settings.demo"
 BENCHMARKS = paths.CHECKOUT / "benchmarks"
-NO_BENCHMARKS = {"__init__", "baselines", "cpu", "plan_figures", "product", "registry", "results", "urls"}
+NO_BENCHMARKS = {"__init__", "baselines", "cpu", "plan_figures", "plots", "product", "registry", "results", "urls"}
 
 
 def demo(arguments: Sequence[str]) -> int:
