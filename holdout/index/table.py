@@ -178,10 +178,13 @@ class Table:
         order = np.argsort(hits.which, kind="stable")
         return Hits(hits.which[order], hits.position[order])
 
+    def counts_of(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many records each of the keys at these positions has."""
+        return self.first[position + 1].astype(np.int64) - self.first[position]
+
     def lines(self, position: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.void]]:
         """The records of the keys at these positions, one after the other, and how many each has."""
-        start = self.first[position].astype(np.int64)
-        counts = self.first[position + 1].astype(np.int64) - start
+        start, counts = self.first[position].astype(np.int64), self.counts_of(position)
         return counts, opaque(self.record)[spread(start, counts)].view(RECORD)
 
 

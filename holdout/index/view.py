@@ -8,6 +8,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from holdout.errors import InvalidInput
 from holdout.index.files import TABLES, TableName, Tables
 from holdout.index.keys import file_keys, split_packed
 from holdout.index.merge import merged
@@ -15,6 +16,10 @@ from holdout.index.records import RANKS, RECORD, TAGS, Kind, Records, opaque
 from holdout.index.table import Hits, Table, check_words
 from holdout.url_keys import TAG_LENGTH, UrlKeys
 from holdout.verdicts import AsOf
+
+
+MAX_LINES: Final = 4_000_000
+"""Found by one question in one table, at 65 bytes each: a key may have thousands of statements."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +56,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One whole state of the index: it does not change, whatever is published while somebody holds it."""
+    """One whole state of the index: it does not change, whatever is published while somebody holds it.
+
+    Questions raise `InvalidInput` (`answer_too_large`) where the answer would have over `MAX_LINES` lines.
+    """
 
     version: int
     as_of: AsOf
@@ -117,7 +125,14 @@ def _lines(
     length: NDArray[np.int32],
     kind: NDArray[np.uint8] | None = None,
 ) -> Found:
-    """Lines of some hits. `row`, `length`, `kind` are by asked key; without kinds, the records have them."""
+    """Lines of some hits. `row`, `length`, `kind` are by asked key; without kinds, the records have them.
+
+    Raises `InvalidInput` (`answer_too_large`) before more are gathered than memory should hold.
+    """
+    if int(table.counts_of(hits.position).sum()) > MAX_LINES:
+        raise InvalidInput(
+            "answer_too_large", "What is said about these pictures is too much for one answer; send fewer."
+        )
     counts, record = table.lines(hits.position)
     which = np.repeat(hits.which, counts)
     return Found(row[which], record["kind"] if kind is None else kind[which], length[which], record)

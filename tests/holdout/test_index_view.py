@@ -275,3 +275,14 @@ def test_keys_are_known_by_probe_and_check_whether_one_or_many() -> None:
     digest = sha256(b"file").digest()
     files = file_keys(np.frombuffer(digest, dtype=np.uint8)[None])
     assert (int(files.probe[0]), files.check[0].tobytes()) == file_key(digest)
+
+
+def test_a_key_with_too_many_statements_is_refused_instead_of_filling_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = _view({"h com,example": range(10)})
+    monkeypatch.setattr("holdout.index.view.MAX_LINES", 30)
+    assert len(view.urls(asked_urls([CAT.replace("sub.", "")] * 3))) == 30
+    with pytest.raises(InvalidInput) as refusal:
+        view.urls(asked_urls([CAT.replace("sub.", "")] * 4))
+    assert refusal.value.code == "answer_too_large"
