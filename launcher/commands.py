@@ -28,7 +28,7 @@ from launcher.roles import HOST, all_roles, manage
 TEST_SETTINGS = "config.settings.test"
 DEMO_SETTINGS = "config.settings.demo"
 BENCHMARKS = paths.CHECKOUT / "benchmarks"
-NO_BENCHMARKS = {"__init__", "baselines", "cpu", "plan_figures", "plots", "product", "registry", "results", "urls"}
+NO_BENCHMARKS = {"baselines", "cpu", "plan_figures", "plots", "product", "registry", "results", "urls"}
 
 
 def demo(arguments: Sequence[str]) -> int:
@@ -108,7 +108,7 @@ def check(arguments: Sequence[str]) -> int:
 def bench(arguments: Sequence[str]) -> int:
     """Run one benchmark: a module of `benchmarks/`, on durable engines and a database of their own."""
     name, *rest = arguments or [""]
-    known = sorted({path.stem for path in BENCHMARKS.glob("*.py")} - NO_BENCHMARKS)
+    known = sorted({path.stem for path in BENCHMARKS.glob("[!_]*.py")} - NO_BENCHMARKS)
     if name not in known:
         raise failures.Failure(f"./run bench NAME, where NAME is one of: {', '.join(known)}")
     var_dir = paths.var_dir() / "bench"

@@ -105,7 +105,9 @@ def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
 def _by_page(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
     keys = url_keys(asked.buffer, asked.start, asked.end)
     error[asked.row] = np.maximum(error[asked.row], keys.error)
-    return _lines(view.urls(keys), asked.row, method=MatchMethod.PAGE)
+    lines = _lines(view.urls(keys), asked.row, method=MatchMethod.PAGE)
+    # As a PAGE one threshold holds for all; a host or a domain needs the proof that it needs by itself.
+    return lines.where(lines.record["assurance"] >= _LEAST_OF_KIND[lines.record["kind"]])
 
 
 _METHOD_OF_KIND: Final = np.array(
@@ -123,10 +125,9 @@ _METHOD_OF_KIND: Final = np.array(
     ],
     dtype=np.uint8,
 )
-LEAST_OF_KIND: Final = np.array(
+_LEAST_OF_KIND: Final = np.array(
     [LEAST_ASSURANCE[METHODS[code]] for code in _METHOD_OF_KIND.tolist()], dtype=np.uint8
 )
-"""By `Kind` of a key: the least proof with which a statement about it has any effect."""
 
 
 def _lines(found: Found, row: NDArray[np.int64], *, method: MatchMethod | None = None) -> Lines:

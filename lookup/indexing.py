@@ -20,13 +20,13 @@ from holdout.errors import Unavailable
 from holdout.index.files import Tables
 from holdout.index.keys import IndexKeys, file_keys, text_keys
 from holdout.index.publish import Publisher
-from holdout.index.records import RECORD, Kind, opaque
+from holdout.index.records import RECORD, Kind
 from holdout.index.table import Table
 from holdout.urls import key_check
 from ledger.queries import as_of_index, head, leaf_hash_at
 from lookup import feed
 from lookup.decisions import joined_records
-from lookup.engine import LEAST_OF_KIND, current_view, index_folder
+from lookup.engine import current_view, index_folder
 
 logger = logging.getLogger(__name__)
 
@@ -185,13 +185,8 @@ class _Lines:
 
     @classmethod
     def of(cls, keys: IndexKeys, record: NDArray[np.void]) -> Self:
-        """Without the statements that can have no effect there: whoever claims a well-known host unproven
-        must neither cost its lookups anything nor learn who asks about it.
-        """
         record["kind"] = keys.kind
-        kept = record["assurance"] >= LEAST_OF_KIND[keys.kind]
-        keys = IndexKeys(keys.probe[kept], keys.check[kept], keys.kind[kept])
-        return cls(keys, opaque(record)[kept].view(RECORD), np.ones(len(keys.probe), dtype=np.int64))
+        return cls(keys, record, np.ones(len(record), dtype=np.int64))
 
     @classmethod
     def empty(cls, keys: IndexKeys) -> Self:

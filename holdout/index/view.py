@@ -17,7 +17,6 @@ from holdout.index.table import Hits, Table, check_words
 from holdout.url_keys import TAG_LENGTH, UrlKeys
 from holdout.verdicts import AsOf
 
-
 MAX_LINES: Final = 4_000_000
 """Found by one question in one table, at 65 bytes each: a key may have thousands of statements."""
 

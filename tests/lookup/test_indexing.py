@@ -99,21 +99,6 @@ def test_many_declarants_statements_about_one_place_are_all_there(alice: Declara
     assert len(verdict.reasons) == 2
 
 
-@pytest.mark.parametrize("from_scratch", [True, False])
-@pytest.mark.parametrize("level", [Assurance.L0, Assurance.L2])
-def test_who_claims_a_site_unproven_is_not_in_the_index(
-    bob: Declarant, from_scratch: bool, level: Assurance
-) -> None:
-    if not from_scratch:
-        settle()
-    claim = reserve_place(bob, "a.example", kind=KeyKind.DOMAIN, level=level)
-    assert said_of() is Outcome.UNKNOWN
-    assert not current_view().merged("places").counts.sum()
-    authorize_locators(declarant=bob, locators=[claim.locator], level=Assurance.L3, method="operator")
-    settle()
-    assert said_of() is Outcome.DENY
-
-
 def test_an_index_from_scratch_says_the_same_as_one_that_grew(alice: Declarant, bob: Declarant) -> None:
     places = [f"https://a.example/{i}.jpg" for i in range(30)]
     reserve_places(alice, KeyKind.URL, places)
