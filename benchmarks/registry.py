@@ -7,6 +7,7 @@ is as the services would have written it, but for the openings of the log, which
 import base64
 import hashlib
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from consent.models import Statement
 from holdout.errors import HoldoutError
 from holdout.urls import RuleKey, canonicalize, key_check, rule_keys
 from ledger.models import LogEntry
+from lookup.engine import index_folder
 from registry.models import Authorization, Declarant, Locator, Work
 
 PLACES_OF_A_WORK: Final = 10
@@ -53,6 +55,8 @@ def _empty() -> None:
         # The append-only tables refuse to be emptied, but not by a replica; this database is the bench's own.
         cursor.execute(f"SET session_replication_role = replica; TRUNCATE {tables} RESTART IDENTITY CASCADE")
         cursor.execute("SET session_replication_role = origin")
+    # The same seed makes the same log, of which an index of the last run would seem to be.
+    shutil.rmtree(index_folder(), ignore_errors=True)
 
 
 def _declarants() -> list[Declarant]:
@@ -187,6 +191,8 @@ class _Rows:
                     for row in rows:
                         copy.write_row(row)
             cursor.execute("SET session_replication_role = origin")
+    # The same seed makes the same log, of which an index of the last run would seem to be.
+    shutil.rmtree(index_folder(), ignore_errors=True)
             for model, *_ in tables:
                 name = model._meta.db_table
                 cursor.execute(

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datadiligence.evaluators import PreprocessEvaluator
+from datadiligence.rules import SpawningAPI
 from django.conf import LazySettings
 
 from accounts.audit import SHELL
@@ -127,6 +129,19 @@ def test_every_door_says_the_same(
     assert outcomes(tmp_path / "both") == expected
     assert main([*screen, "--snapshot", folder, "--confirm-by-ranges", "--out", str(tmp_path / "r")]) == 0
     assert outcomes(tmp_path / "r") == outcomes(offline)
+
+
+def test_spawnings_own_client_is_answered(
+    registry: Client, live_server: Any, vera_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """datadiligence, as a vendor has it; only the address and the key are ours."""
+    monkeypatch.setenv(SpawningAPI.API_KEY_ENV_VAR, vera_key)
+    monkeypatch.setattr(SpawningAPI, "SPAWNING_AI_API_URL", f"{live_server.url}/api/v2/query/urls/")
+    evaluator = PreprocessEvaluator(user_agent="vera")
+    allowed = [outcome in ("allow", "unknown") for outcome in SAID.values()]
+    assert evaluator.is_allowed(urls=list(SAID)) == allowed
+    many = list(SAID)[:5] * 2_300  # more than one call holds
+    assert evaluator.filter_allowed(urls=many) == [url for url in many if SAID[url] in ("allow", "unknown")]
 
 
 def rows(out: Path) -> pa.Table:
