@@ -191,8 +191,6 @@ class _Rows:
                     for row in rows:
                         copy.write_row(row)
             cursor.execute("SET session_replication_role = origin")
-    # The same seed makes the same log, of which an index of the last run would seem to be.
-    shutil.rmtree(index_folder(), ignore_errors=True)
             for model, *_ in tables:
                 name = model._meta.db_table
                 cursor.execute(

@@ -1,6 +1,6 @@
 """Screening inside Spark, on a real local cluster of two processes.
 
-PySpark is 450 MB and so not among what `./run test` installs: `.venv/bin/python -m pip install pyspark` brings it.
+PySpark is 450 MB and so not among what `./run test` installs; `.venv/bin/python -m pip install pyspark` does.
 """
 
 import sys
