@@ -6,7 +6,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-_OPEN: Final = frozenset({"/v1/status"})
+OPEN_TO_EVERY_ORIGIN: Final = frozenset({"/v1/status"})
 
 
 class OpenToEveryOrigin:
@@ -20,6 +20,6 @@ class OpenToEveryOrigin:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        if request.path in _OPEN:
+        if request.path in OPEN_TO_EVERY_ORIGIN:
             response.headers["Access-Control-Allow-Origin"] = "*"
         return response

@@ -20,18 +20,23 @@ _CODES = {
 }
 
 
-class Problem(JsonResponse):
+def document(*, status: int, code: str, detail: str) -> dict[str, str | int]:
     """A problem document; `code` is stable, `detail` is for a person."""
+    return {
+        "type": f"urn:holdout:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+
+
+class Problem(JsonResponse):
+    """An answer that is a problem document."""
 
     def __init__(self, *, status: int, code: str, detail: str) -> None:
-        document = {
-            "type": f"urn:holdout:problem:{code}",
-            "title": code.replace("_", " ").capitalize(),
-            "status": status,
-            "code": code,
-            "detail": detail,
-        }
-        super().__init__(document, status=status, content_type="application/problem+json")
+        said = document(status=status, code=code, detail=detail)
+        super().__init__(said, status=status, content_type="application/problem+json")
         self.code = code
 
 

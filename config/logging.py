@@ -24,7 +24,7 @@ from holdout.errors import HoldoutError
 FIELDS: Final = (
     *("timestamp", "level", "event", "logger", "where"),
     *("request_id", "route", "method", "status", "duration_ms", "organization"),
-    *("task", "task_id", "job", "step", "kind", "attempt", "rows", "entries", "code", "exception"),
+    *("task", "task_id", "job", "step", "kind", "attempt", "rows", "entries", "count", "code", "exception"),
 )
 """All that a record can carry, in this order; `docs/howto/operate.md` says what each means."""
 

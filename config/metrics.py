@@ -61,19 +61,26 @@ _DOORS: Final = {
 }
 
 
-def count_request(*, route: str, method: str, status: int, seconds: float, reached: bool) -> None:
-    """One answered request; `reached` a view, or was answered before one was asked.
-
-    `route` is a pattern and `method` a known one: labels must stay few.
-    """
+def count_request(*, route: str, method: str, status: int, seconds: float) -> None:
+    """One answered request. `route` is a pattern and `method` a known one: labels must stay few."""
     _REQUESTS.labels(route, method, str(status)).inc()
     _SECONDS.labels(route).observe(seconds)
-    if door := _DOORS.get(("GET" if method == "HEAD" else method, route)):
+    if door := _door(method, route):
         count_lookup(door=door, http_status=status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             count_throttled(door=door)
-        if status == HTTPStatus.SERVICE_UNAVAILABLE and not reached:
-            count_shed(door=door)
+
+
+def count_refusal(*, route: str, method: str) -> None:
+    """One request that was turned away before anybody looked at it; labels as for `count_request`."""
+    _REQUESTS.labels(route, method, str(int(HTTPStatus.SERVICE_UNAVAILABLE))).inc()
+    if door := _door(method, route):
+        count_lookup(door=door, http_status=HTTPStatus.SERVICE_UNAVAILABLE)
+        count_shed(door=door)
+
+
+def _door(method: str, route: str) -> Door | None:
+    return _DOORS.get(("GET" if method == "HEAD" else method, route))
 
 
 # --- the page ----------------------------------------------------------------------------------------

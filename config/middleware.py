@@ -11,7 +11,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from api.admission import OVERLOADED
 from api.authentication import Caller
 from api.problems import Problem
 from config.logging import Fields, request_fields
@@ -51,28 +50,15 @@ class RequestRecord:
 
 def _note(request: HttpRequest, response: HttpResponseBase, *, seconds: float) -> None:
     route, status = _route(request), response.status_code
-    count_request(
-        route=route,
-        method=_method(request),
-        status=status,
-        seconds=seconds,
-        reached=request.resolver_match is not None,
-    )
+    count_request(route=route, method=_method(request), status=status, seconds=seconds)
     if route in _QUIET and status < 500:
         return
     said: Fields = {"status": status, "duration_ms": round(seconds * 1000, 1), **_code(response)}
-    logger.log(_level(status, said.get("code")), "request answered", extra=said)
+    logger.log(logging.ERROR if status >= 500 else logging.INFO, "request answered", extra=said)
 
 
 def _code(response: HttpResponseBase) -> Fields:
     return {"code": response.code} if isinstance(response, Problem) else {}
-
-
-def _level(status: int, code: object) -> int:
-    if code == OVERLOADED:
-        # Nothing failed, and under load there are thousands of them: an error among them must stand out.
-        return logging.WARNING
-    return logging.ERROR if status >= 500 else logging.INFO
 
 
 def _fields(request: HttpRequest, request_id: str) -> Fields:

@@ -58,13 +58,12 @@ def screen(
     looked = look_up(batch, view=view)
     problems.take_over(looked.error)
     decisions = decide(looked.lines.where(problems.number[looked.lines.row] == 0))
-    answers = _answer_columns(table.num_rows, decisions, problems)
-    kept = _as_text(table.drop_columns([MALFORMED])) if MALFORMED in table.column_names else table
-    if hits_only:
-        rows = np.union1d(decisions.row, np.flatnonzero(problems.number))
-        kept = kept.take(rows).append_column("holdout_row", pa.array(rows + first_row))
-        answers = {name: values.take(rows) for name, values in answers.items()}
-    for name, values in answers.items():
+    rows = np.union1d(decisions.row, np.flatnonzero(problems.number)) if hits_only else None
+    kept = table if rows is None else table.take(rows)
+    kept = _as_text(kept.drop_columns([MALFORMED])) if MALFORMED in kept.column_names else kept
+    if rows is not None:
+        kept = kept.append_column("holdout_row", pa.array(rows + first_row))
+    for name, values in _answer_columns(decisions, problems, rows).items():
         kept = kept.append_column(name, values)
     return Screened(kept, _counts(decisions, problems), hits_of(looked.lines, decisions))
 
@@ -88,10 +87,9 @@ class _Problems:
         """The numbers of `ERRORS` that the engine gave to rows."""
         self.number = np.where(self.number == 0, errors, self.number)
 
-    def column(self) -> pa.Array:
-        codes = pa.DictionaryArray.from_arrays(
-            pa.array(self.number, mask=self.number == 0), pa.array(self.codes)
-        )
+    def column(self, number: NDArray[np.uint8]) -> pa.Array:
+        """The codes that these numbers stand for."""
+        codes = pa.DictionaryArray.from_arrays(pa.array(number, mask=number == 0), pa.array(self.codes))
         return codes.cast(pa.string())
 
 
@@ -184,23 +182,28 @@ def _as_text(csv_table: pa.Table) -> pa.Table:
     return pa.table(columns, names=csv_table.column_names)
 
 
-def _answer_columns(rows: int, decisions: Decisions, problems: _Problems) -> dict[str, pa.Array]:
-    """The answer's columns; a failed row has no outcome, so no filter on outcomes can let it through."""
-    failed = problems.number != 0
-    outcome = np.full(rows, NOTHING_SAID, dtype=np.int64)
-    outcome[decisions.row] = decisions.outcome
-    disputed = np.zeros(rows, dtype=np.bool_)
-    disputed[decisions.row] = decisions.disputed
+def _answer_columns(
+    decisions: Decisions, problems: _Problems, rows: NDArray[np.int64] | None
+) -> dict[str, pa.Array]:
+    """The answer's columns, for all rows or for `rows`, in which every row with a decision has to be.
+
+    A failed row has no outcome, so no filter on outcomes can let it through.
+    """
+    number = problems.number if rows is None else problems.number[rows]
+    at = decisions.row if rows is None else np.searchsorted(rows, decisions.row)
+    failed = number != 0
+    outcome = np.full(len(number), NOTHING_SAID, dtype=np.int64)
+    outcome[at] = decisions.outcome
+    disputed = np.zeros(len(number), dtype=np.bool_)
+    disputed[at] = decisions.disputed
     statements = public_ids("stm", decisions.statement)
     return {
         "holdout_status": _words(tuple(Status), failed.astype(np.int8)),
         **{f"holdout_{use}": _words(_OUTCOMES, of_use[outcome], failed) for use, of_use in _OF_USE.items()},
-        "holdout_method": _scattered(
-            rows, decisions.row, [METHODS[m].value for m in decisions.method.tolist()]
-        ),
-        "holdout_statement": _scattered(rows, decisions.row, statements),
+        "holdout_method": _scattered(len(number), at, [METHODS[m].value for m in decisions.method.tolist()]),
+        "holdout_statement": _scattered(len(number), at, statements),
         "holdout_disputed": pa.array(disputed),
-        "holdout_error": problems.column(),
+        "holdout_error": problems.column(number),
     }
 
 

@@ -106,9 +106,8 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
-    "config.middleware.RequestRecord",  # outermost: also what is turned away is written down
+    "config.middleware.RequestRecord",  # outermost: also what another middleware refuses is written down
     "api.cors.OpenToEveryOrigin",
-    "api.admission.AdmissionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from holdout.errors import InvalidInput
 from lookup.formats.marks import MALFORMED
@@ -94,18 +95,14 @@ def _pieces_of_lines(file: BinaryIO, rows: int) -> Iterator[pa.Array]:
 
 
 def _cut(text: bytes, rows: int) -> Iterator[pa.Array]:
-    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1] + 1])
-    if len(ends) and int(np.max(ends - starts)) > MAX_LINE_BYTES:
+    """The lines of a text that ends with a line feed; the carriage return at a line's end is left out."""
+    if b"\r\n" in text:
+        text = text.replace(b"\r\n", b"\n")
+    lines = pc.split_pattern(pa.array([text], pa.large_binary()), pattern="\n").flatten()[:-1]
+    if len(lines) and pc.max(pc.binary_length(lines)).as_py() > MAX_LINE_BYTES:
         raise _too_long()
-    for first in range(0, len(ends), rows):
-        lines = [
-            text[a:b].removesuffix(b"\r")
-            for a, b in zip(
-                starts[first : first + rows].tolist(), ends[first : first + rows].tolist(), strict=True
-            )
-        ]
-        yield pa.array(lines, pa.large_binary())
+    for first in range(0, len(lines), rows):
+        yield lines.slice(first, rows)
 
 
 def _too_long() -> InvalidInput:

@@ -24,7 +24,7 @@ from django.test import Client
 from django.urls import include, path
 
 from accounts.models import Organization
-from config import errors
+from config import errors, refusals
 from config.logging import FIELDS, json_lines, logging_config, readable_lines
 from holdout.errors import UnreadablePicture
 from ledger.management.commands import sequencer
@@ -168,17 +168,17 @@ def worth_a_look(lines: Lines) -> list[dict[str, Any]]:
     return [record for record in lines.records() if record["level"] != "debug"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/lookups"), ("GET", "/v1/status"), ("POST", "/v1/jobs")]
-)
-def test_what_is_turned_away_under_load_is_one_warning_and_no_error(
-    anybody: Client, lines: Lines, settings: LazySettings, method: str, path: str
+def test_what_is_turned_away_under_load_is_one_warning_a_second_and_no_error(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.HOLDOUT_IN_FLIGHT = dict.fromkeys(settings.HOLDOUT_IN_FLIGHT, 0)
-    assert anybody.generic(method, path).status_code == 503
+    monkeypatch.setattr(refusals, "_TALLY", refusals._Tally())
+    for _ in range(100):
+        refusals.note_refusal("POST", "/v1/lookups")
     (said,) = worth_a_look(lines)
-    assert (said["level"], said["event"]) == ("warning", "request answered")
-    assert (said["status"], said["code"]) == (503, "overloaded")
+    assert (said["level"], said["event"], said["count"]) == ("warning", "requests turned away", 1)
+    monkeypatch.setattr(refusals, "_PAUSE_SECONDS", 0)
+    refusals.note_refusal("POST", "/v1/lookups")
+    assert worth_a_look(lines)[1]["count"] == 100
 
 
 @pytest.mark.django_db

@@ -9,16 +9,14 @@ import pytest
 from django.conf import LazySettings
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
-from django.http import HttpResponse
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Organization
 from api.metrics import count_shed, count_throttled
-from config.metrics import QUERIES, RegistryState, count_request, parameters
-from config.middleware import RequestRecord
+from config.metrics import QUERIES, RegistryState, count_refusal, count_request, parameters
 from holdout.verdicts import Status
 from ledger.models import PendingEntry
 from lookup.jobs import work_once
@@ -294,10 +292,9 @@ def test_lookups_are_counted_by_the_door_they_came_through(here: Client) -> None
 def test_what_is_turned_away_is_counted_by_door(here: Client) -> None:
     shed = value("holdout_requests_shed_total", door="now")
     throttled = value("holdout_requests_throttled_total", door="now")
-    busy = RequestRecord(lambda _: HttpResponse(status=503))
-    busy(RequestFactory().post("/v1/lookups"))
-    count_request(route="v1/lookups", method="POST", status=503, seconds=0.1, reached=True)
-    count_request(route="v1/lookups", method="POST", status=429, seconds=0.1, reached=True)
+    count_refusal(route="v1/lookups", method="POST")
+    count_request(route="v1/lookups", method="POST", status=503, seconds=0.1)
+    count_request(route="v1/lookups", method="POST", status=429, seconds=0.1)
     assert value("holdout_requests_shed_total", door="now") == shed + 1
     assert value("holdout_requests_throttled_total", door="now") == throttled + 1
 

@@ -16,7 +16,6 @@ from django.conf import LazySettings
 from accounts.audit import SHELL
 from accounts.models import Organization
 from accounts.services import vet_for_snapshots
-from consent.models import Statement
 from consent.services import declare
 from holdout.cli import main
 from holdout.client import Client
@@ -32,7 +31,7 @@ from ledger.services import wait_for_entry
 from lookup.snapshots import publish
 from registry.models import Declarant
 from registry.services import authorize_locators, register_locators
-from tests.factories import NO_AI, OPEN
+from tests.factories import NO_AI, OPEN, settle
 from tests.flows.conftest import until
 
 pytestmark = pytest.mark.slow
@@ -51,19 +50,16 @@ SAID = {
 
 
 @pytest.fixture
-def said(product: None, alice: Declarant, live_server: Any) -> None:
+def said(alice: Declarant, live_server: Any) -> None:
     """Alice reserves her domain, with one folder that anybody may use; the registry answers so."""
     places = [(KeyKind.DOMAIN, "alice.example"), (KeyKind.PATH, "https://alice.example/free/")]
     locators = register_locators(declarant=alice, targets=places)
     authorize_locators(declarant=alice, locators=locators, level=Assurance.L3, method="operator")
-    statements: list[Statement] = [
+    for locator, preferences in zip(locators, (NO_AI, OPEN), strict=True):
         declare(declarant=alice, subject=locator, preferences=preferences)
-        for locator, preferences in zip(locators, (NO_AI, OPEN), strict=True)
-    ]
-    for statement in statements:
-        wait_for_entry(record_id=statement.public_id, timeout_seconds=30)
+    settle()
     with Client(live_server.url) as anybody:
-        until(lambda: anybody.status("https://alice.example/free/").outcome(TRAIN) is Outcome.ALLOW)
+        assert anybody.status("https://alice.example/free/").outcome(TRAIN) is Outcome.ALLOW
 
 
 @pytest.fixture
@@ -85,7 +81,7 @@ def table(path: Path) -> Path:
 
 
 def test_every_door_says_the_same(
-    registry: Client, at_home: None, tmp_path: Path, vera: Organization
+    registry: Client, product: None, at_home: None, tmp_path: Path, vera: Organization
 ) -> None:
     given = table(tmp_path / "scraped.parquet")
     expected = list(SAID.values())
@@ -158,7 +154,7 @@ def decided(out: Path) -> list[str]:
     return said
 
 
-def test_files_are_found_by_their_digests(registry: Client, alice: Declarant) -> None:
+def test_files_are_found_by_their_digests(registry: Client, product: None, alice: Declarant) -> None:
     from registry.services import await_fingerprints, receive_picture
     from tests.flows.test_a_creator_reserves_and_a_vendor_screens import encoded, painting
 

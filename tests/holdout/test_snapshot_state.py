@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -99,3 +99,4 @@ class Chain(RuleBasedStateMachine):
 
 
 TestChain = Chain.TestCase
+TestChain.settings = settings(stateful_step_count=12)
