@@ -1,7 +1,7 @@
-"""Reading: who is behind a key."""
+"""Reading: who is behind a key, and what they may."""
 
 from accounts import keys
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Organization
 
 
 def live_key(text: str) -> ApiKey | None:
@@ -13,3 +13,8 @@ def live_key(text: str) -> ApiKey | None:
         .filter(digest=keys.digest(text), revoked_at=None)
         .first()
     )
+
+
+def is_vetted(organization: Organization) -> bool:
+    """Whether it may fetch snapshots now, however long ago `organization` was read."""
+    return Organization.objects.filter(pk=organization.pk, may_fetch_snapshots=True).exists()

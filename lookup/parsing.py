@@ -112,7 +112,7 @@ def parse_ndjson(body: bytes, limits: Limits) -> Batch:
 
 def parse_lines(body: bytes, limits: Limits) -> Batch:
     """A URL a line, UTF-8; the end of the last line may stand or not. A blank line is a row that fails."""
-    buffer = np.frombuffer(body.removesuffix(b"\n"), dtype=np.uint8)
+    buffer = np.frombuffer(body, dtype=np.uint8)
     start, end = lines(buffer)
     _admit(len(start) if body else 0, limits)
     return Batch(rows=len(start), urls=Texts(np.arange(len(start)), buffer, start, end))

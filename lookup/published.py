@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import Organization
+from accounts.queries import is_vetted
 from holdout.errors import HoldoutError, NotFound, NotPermitted, Unavailable
 from holdout.signing import PublicKey, SigningKey
 from lookup.models import Snapshot
@@ -37,7 +38,7 @@ def public_keys() -> list[PublicKey]:
 
 def require_vetted(organization: Organization) -> None:
     """Raises `NotPermitted` (`snapshots_need_vetting`): with a snapshot one can test what URLs one likes."""
-    if not organization.may_fetch_snapshots:
+    if not is_vetted(organization):
         raise NotPermitted(
             "snapshots_need_vetting", "Snapshots and ranges are for vendors that we have vetted; ask us."
         )

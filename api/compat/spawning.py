@@ -66,13 +66,16 @@ class QueryUrlsView(MeteredView):
 
 
 def _entries(urls: list[bytes], batch: Batch, looked: Looked, decisions: Decisions) -> list[dict[str, Any]]:
+    # Whatever goes wrong below, a line of which nothing is known is an opt-out.
     entries: list[dict[str, Any]] = [
-        {"url": url.decode("utf-8", "replace"), "optOut": False, "optIn": False, "status": "checked"}
+        {"url": url.decode("utf-8", "replace"), "optOut": True, "optIn": False, "status": "failed"}
         for url in urls
     ]
+    for row in np.flatnonzero(looked.error == 0).tolist():
+        entries[row].update(optOut=False, status="checked")
     opts_out, opts_in = _OPTS_OUT[decisions.outcome].tolist(), _OPTS_IN[decisions.outcome].tolist()
     for row, out, into in zip(decisions.row.tolist(), opts_out, opts_in, strict=True):
         entries[row].update(optOut=out, optIn=into)
     for row in np.flatnonzero(looked.error).tolist():
-        entries[row].update(optOut=True, status="failed", error=error_of(batch, looked, row).code)
+        entries[row].update(error=error_of(batch, looked, row).code)
     return entries

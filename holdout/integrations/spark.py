@@ -74,7 +74,7 @@ def screen(
     keys = (public_key,) if isinstance(public_key, str) else tuple(public_key)
     choice = Choice(snapshot=Path(snapshot), public_keys=keys)
     with choice.opened() as source:
-        record = {
+        record: dict[str, Any] = {
             "record": "holdout-spark/1",
             "library": __version__,
             "source": source.record(),

@@ -150,13 +150,18 @@ class TestSpawningsQuery:
     def test_each_line_has_an_entry_blank_ones_too(self, client_of_it: Client) -> None:
         """Hugging Face's own test of the protocol sends one address and one blank line."""
         answered = client_of_it.post("/api/v2/query/urls", f"{FREE}\n", content_type="text/plain").json()
-        assert [entry["url"] for entry in answered["urls"]] == [FREE, ""]
+        assert [(entry["url"], entry["optOut"]) for entry in answered["urls"]] == [(FREE, False), ("", True)]
 
     def test_what_could_not_be_checked_is_never_allowed(self, client_of_it: Client) -> None:
         body = f"nonsense\n\n{'https://a.example/' + '/' * 300}".encode() + b"\n\xff\xfe"
         answered = client_of_it.post("/api/v2/query/urls", body, content_type="text/plain").json()
         assert [entry["optOut"] for entry in answered["urls"]] == [True] * 4
         assert {entry["status"] for entry in answered["urls"]} == {"failed"}
+
+    @pytest.mark.parametrize("body", ["", "\n", "\n\n", "nonsense\n", "nonsense\n\n", "\r\n"])
+    def test_blank_lines_at_the_end_are_opt_outs_too(self, client_of_it: Client, body: str) -> None:
+        answered = client_of_it.post("/api/v2/query/urls", body, content_type="text/plain").json()
+        assert [entry["optOut"] for entry in answered["urls"]] == [True] * len(body.split("\n"))
 
     def test_an_opt_in_is_told(self, client_of_it: Client, alice: Declarant) -> None:
         reserve_place(alice, "https://open.example/1.jpg", preferences=OPEN)

@@ -84,3 +84,20 @@ def test_plain_queries_are_counted_before_anything_else() -> None:
     assert np.array_equal(batch.files.row, [1])
     with pytest.raises(HoldoutError, match="at most 2"):
         parse_json(json.dumps({"queries": [{"url": "a"}] * 3}).encode(), limits)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("a", ["a"]),
+        ("a\n", ["a"]),
+        ("a\n\n", ["a", ""]),
+        ("\n", [""]),
+        ("\n\n", ["", ""]),
+        ("a\r\nb", ["a\r", "b"]),
+    ],
+)
+def test_every_line_is_a_row_and_its_end_begins_no_other(body: str, said: list[str]) -> None:
+    urls = parsing.parse_lines(body.encode(), LIMITS).urls
+    assert urls is not None
+    assert [urls.text(i).decode() for i in range(len(urls))] == said
