@@ -11,7 +11,6 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -84,11 +83,8 @@ class Turns:
 # A transfer takes as long as the other side's network, a lookup takes the processor: neither may keep the
 # other out, and all of them together must leave threads for what has no gate.
 _GATES: Final = {name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads")}
-_COMPUTING: Final = Turns()
-_TURNS: Final[dict[Gate, AbstractContextManager[None]]] = dict.fromkeys(
-    (_GATES["lookups"], _GATES["compat"]), _COMPUTING
-)
-_NOBODY_WAITS: Final = nullcontext()
+computing: Final = Turns()
+"""Entered by a lookup once its body is here: who sends slowly keeps nobody from computing."""
 _DOORS: Final = {
     ("POST", "/v1/lookups"): "lookups",
     # These clients send ten batches at once and give up at the first refusal: more of them may wait.
@@ -123,8 +119,7 @@ class Admission:
             start_response("503 Service Unavailable", [*_HEADERS, *open_to])
             return [] if method == "HEAD" else [_REFUSAL]
         try:
-            with _TURNS.get(gate, _NOBODY_WAITS):
-                answer = self._application(environ, start_response)
+            answer = self._application(environ, start_response)
         except BaseException:
             gate.leave()
             raise

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from api.problems import Problem, problem_of
 from holdout.errors import Unavailable
 
-_FOR_PROGRAMS = ("/v1/", "/livez", "/readyz", "/badge/")
+_FOR_PROGRAMS = ("/v1/", "/api/", "/.well-known/", "/livez", "/readyz", "/badge/")
 _AWAY = Unavailable("registry_unavailable", "The registry cannot answer now; try again in a moment.")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Max
 from django.db.models.functions import Now
 
 from holdout import receipts
@@ -72,8 +71,8 @@ def sequence_pending() -> int:
 
 def _head(log: str) -> tuple[int, int]:
     """The next index of `log` and the time of its last entry."""
-    last = LogEntry.objects.filter(log=log).aggregate(index=Max("index"), time_ms=Max("time_ms"))
-    return (0, 0) if last["index"] is None else (last["index"] + 1, last["time_ms"])
+    last = LogEntry.objects.filter(log=log).order_by("-index").values_list("index", "time_ms").first()
+    return (0, 0) if last is None else (last[0] + 1, last[1])
 
 
 def _place(entry: PendingEntry, *, index: int, time_ms: int) -> LogEntry:

@@ -33,7 +33,7 @@ class LookupJobDesk(Desk):
             request,
             rows.select_related("organization"),
             act=_cancel,
-            question=_("Cancel these jobs? They cannot be resumed; the vendor must send the file again."),
+            question=_("Cancel these jobs? The vendor can resume them for a week."),
             done=_("cancelled"),
         )
 

@@ -7,8 +7,10 @@ by the fence. Whatever dies in between is done again by the next holder of the s
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -21,6 +23,8 @@ from structlog.contextvars import bound_contextvars
 
 from holdout.durable import durable_file
 from holdout.errors import InvalidInput, Unavailable
+from holdout.index.read import View
+from holdout.index.view import ANSWER_TOO_LARGE
 from ledger.models import Log
 from ledger.services import append
 from lookup import storage
@@ -28,7 +32,7 @@ from lookup.engine import current_view
 from lookup.formats import Columns, pieces
 from lookup.hits import store_hits
 from lookup.models import JobStep, LookupJob, LookupReceipt
-from lookup.screening import screen
+from lookup.screening import Screened, screen
 from lookup.steps import LeaseLost, Taken, take
 
 logger = logging.getLogger(__name__)
@@ -37,8 +41,12 @@ MAX_ATTEMPTS: Final = 5
 """A step that failed when it was taken for the fifth time fails its job."""
 MAX_DEATHS: Final = 20
 """A step that was taken this often, whose workers never came back, is not tried again."""
+_WAIT_SECONDS: Final = 5.0
+_CODES_AT_ONCE: Final = 4_096
+"""Rows between two looks at the lease where codes are compared: with every registered one."""
 UPLOADS_KEPT: Final = timedelta(days=7)
 RESULTS_KEPT: Final = timedelta(days=30)
+ORPHANS_KEPT: Final = timedelta(days=1)
 
 
 def work_once() -> JobStep.Kind | None:
@@ -69,6 +77,10 @@ def _do(taken: Taken, kind: JobStep.Kind) -> None:
     except InvalidInput as error:
         logger.info("job failed", extra={"code": error.code})
         taken.fail(error)
+    except Unavailable as error:
+        # The index is being built, the disk is full: the job waits, however long that takes.
+        logger.warning("step waits", extra={"code": error.code})
+        taken.wait(seconds=_WAIT_SECONDS)
     except DatabaseError:
         # Nothing can be written now. The lease runs out, and somebody takes the step again.
         logger.exception("the database failed in a step")
@@ -94,6 +106,8 @@ def _split(taken: Taken) -> None:
     steps: list[JobStep] = []
     first_row = 0
     upload = storage.upload_path(job.public_id)
+    if storage.sha256_of(upload) != bytes(job.upload_sha256):
+        raise _damaged("upload")
     for number, table in enumerate(
         pieces(upload, job.upload_format, _columns(job), rows=settings.HOLDOUT_JOB_CHUNK_ROWS)
     ):
@@ -111,6 +125,7 @@ def _split(taken: Taken) -> None:
                 rows=table.num_rows,
                 first_row=first_row,
                 input_name=name,
+                input_checksum=storage.checksum_of(storage.folder(job.public_id) / name),
             )
         )
         first_row += table.num_rows
@@ -127,29 +142,59 @@ def _screen(taken: Taken) -> None:
     """Look up one piece; whoever finishes the last one opens the join."""
     step, job = taken.step, taken.step.job
     folder = storage.folder(job.public_id)
+    if storage.checksum_of(folder / step.input_name) != bytes(step.input_checksum or b""):
+        raise _damaged("piece")
     with pa.memory_map(str(folder / step.input_name)) as source:
         table = pa.ipc.open_file(source).read_all()
     view = current_view()
-    screened = screen(
-        table,
-        columns=_columns(job),
-        view=view,
-        first_row=step.first_row,
-        hits_only=job.answers == LookupJob.Answers.HITS,
-    )
+    screened = list(_screened(taken, table, view))
     name = f"{taken.name('result')}.parquet"
     with durable_file(folder / name) as file:
-        pq.write_table(screened.table, file, compression="zstd")
+        whole = pa.concat_tables([part.table for part in screened])
+        pq.write_table(whole, file, compression="zstd")
     with taken.finishing(
         output_name=name,
         output_sha256=storage.sha256_of(folder / name),
         log_index=view.as_of.log_index,
         index_version=view.version,
-        counts=screened.counts,
+        counts=dict(sum((Counter(part.counts) for part in screened), Counter())),
     ):
-        store_hits(job.organization, screened.hits)
+        if step.log_index is None:  # else its result was lost, and its hits were counted before
+            for part in screened:
+                store_hits(job.organization, part.hits)
         if not job.steps.filter(kind=JobStep.Kind.SCREEN, done=False).exists():
             JobStep.objects.create(job=job, kind=JobStep.Kind.JOIN)
+
+
+def _screened(taken: Taken, table: pa.Table, view: View) -> Iterator[Screened]:
+    """The table with its answers, in parts: what is said about some rows can be more than memory holds."""
+    step, job = taken.step, taken.step.job
+    columns = _columns(job)
+    size = _CODES_AT_ONCE if columns.phash else max(1, table.num_rows)
+    waiting = [(start, min(size, table.num_rows - start)) for start in range(0, table.num_rows, size)]
+    waiting.reverse()
+    while waiting:
+        start, rows = waiting.pop()
+        taken.renew()
+        try:
+            yield screen(
+                table.slice(start, rows),
+                columns=columns,
+                view=view,
+                first_row=step.first_row + start,
+                hits_only=job.answers == LookupJob.Answers.HITS,
+            )
+        except InvalidInput as error:
+            if error.code != ANSWER_TOO_LARGE or rows == 1:
+                raise
+            half = rows // 2
+            waiting += [(start + half, rows - half), (start, half)]
+
+
+def _damaged(what: str) -> InvalidInput:
+    return InvalidInput(
+        "job_damaged", f"A stored file of this job ({what}) is not what was written; submit it again."
+    )
 
 
 def _join(taken: Taken) -> None:
@@ -157,6 +202,12 @@ def _join(taken: Taken) -> None:
     job = taken.step.job
     folder = storage.folder(job.public_id)
     screened = list(job.steps.filter(kind=JobStep.Kind.SCREEN).order_by("number"))
+    for step in screened:
+        if not _is_whole(folder / step.output_name, step):
+            logger.error("a result was damaged", extra={"code": "result_damaged"})
+            taken.reopen(step)
+            raise LeaseLost
+        taken.renew()
     name = f"{taken.name('joined')}.parquet"
     with durable_file(folder / name) as file:
         _write_joined(taken, screened, file)
@@ -169,15 +220,18 @@ def _join(taken: Taken) -> None:
     storage.keep_only(job.public_id, {storage.UPLOAD, name})
 
 
+def _is_whole(path: Path, step: JobStep) -> bool:
+    try:
+        return storage.sha256_of(path) == bytes(step.output_sha256 or b"")
+    except FileNotFoundError:
+        return False
+
+
 def _write_joined(taken: Taken, screened: list[JobStep], file: object) -> None:
     folder = storage.folder(taken.step.job.public_id)
     writer = None
     try:
         for step in screened:
-            if storage.sha256_of(folder / step.output_name) != bytes(step.output_sha256 or b""):
-                raise Unavailable(
-                    "result_damaged", f"The result of piece {step.number} is not what was written."
-                )
             table = pq.read_table(folder / step.output_name)
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
@@ -232,5 +286,9 @@ def sweep() -> int:
     without_result = ~Q(state=LookupJob.State.DONE) & Q(finished_at__lt=Now() - UPLOADS_KEPT)
     expired = Q(finished_at__lt=Now() - RESULTS_KEPT) | without_result
     swept = [job for job in ended.filter(expired) if storage.delete(job.public_id)]
+    # A process that died between writing an upload and committing its row left a folder without a row.
+    for job_id in storage.untouched_since(ORPHANS_KEPT):
+        if not LookupJob.objects.filter(public_id=job_id).exists():
+            storage.delete(job_id)
     LookupJob.objects.filter(pk__in=[job.pk for job in swept]).update(swept_at=Now())
     return len(swept)

@@ -110,6 +110,7 @@ class JobStep(models.Model):
         default=0, db_default=0, help_text="Where in the upload its rows begin, from 0."
     )
     input_name = models.CharField(max_length=100, blank=True)
+    input_checksum = models.BinaryField(max_length=16, null=True)
     output_name = models.CharField(max_length=100, blank=True)
     output_sha256 = models.BinaryField(max_length=32, null=True)
     log_index = models.BigIntegerField(null=True, help_text="The declarations log index of its answers.")

@@ -21,6 +21,9 @@ from lookup.batch import Batch, Digests, PackedKeys, Texts, batch_of, texts
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
+MAX_COMMAS: Final = 100
+"""A query in JSON has a dozen, a URL may add some. A body that has more is refused before it is decoded: a
+list of millions of nothings takes gigabytes."""
 MAX_CODES: Final = 8
 """Codes of one picture in one query: its eight orientations."""
 
@@ -76,6 +79,8 @@ def parse_json(body: bytes, limits: Limits) -> Batch:
     Pictures are fingerprinted here, in a disposable child. Raises `InvalidInput` only for what concerns the
     whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`); so do the others.
     """
+    if body.count(b",") > MAX_COMMAS * limits.queries:
+        raise _too_many(limits)
     with suppress(msgspec.DecodeError, RecursionError):
         return _batch_of_urls(msgspec.json.decode(body, type=_UrlsIn).urls, limits)
     with suppress(msgspec.DecodeError, RecursionError):
@@ -107,6 +112,8 @@ def _parse_leniently(body: bytes, limits: Limits, trouble: Exception) -> Batch:
 
 def parse_ndjson(body: bytes, limits: Limits) -> Batch:
     """A query object a line; the end of the last line may stand or not."""
+    if body.count(b"\n") > limits.queries:
+        raise _too_many(limits)
     return _batch_of_raws([msgspec.Raw(line) for line in body.removesuffix(b"\n").split(b"\n")], limits)
 
 
@@ -131,8 +138,12 @@ def _admit(queries: int, limits: Limits) -> None:
     if not queries:
         raise InvalidInput("no_queries", "Send at least one query.")
     if queries > limits.queries:
-        raise InvalidInput("too_many_queries", f"Send at most {limits.queries} queries a call, or use a job.")
+        raise _too_many(limits)
     limits.admit(queries)
+
+
+def _too_many(limits: Limits) -> InvalidInput:
+    return InvalidInput("too_many_queries", f"Send at most {limits.queries} queries a call, or use a job.")
 
 
 def _batch_of_urls(urls: Sequence[object], limits: Limits) -> Batch:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from holdout.errors import HoldoutError
@@ -69,6 +69,22 @@ class Taken:
     def release(self, *, after_seconds: float) -> None:
         """Give the step back, for another try in a while."""
         self._mine().update(lease_until=Now() + timedelta(seconds=after_seconds))
+
+    def wait(self, *, seconds: float) -> None:
+        """Give the step back for a while, for a reason that lies outside of it: that was no try."""
+        lease_until = Now() + timedelta(seconds=seconds)
+        self._mine().update(lease_until=lease_until, forgiven=F("forgiven") + 1)
+
+    def reopen(self, step: JobStep) -> None:
+        """Have a finished step done again; whoever does it makes this one anew. Raises `LeaseLost`."""
+        with transaction.atomic():
+            LookupJob.objects.select_for_update().get(pk=self.step.job_id)
+            if not self._mine().exists():
+                raise LeaseLost
+            JobStep.objects.filter(pk=step.pk).update(
+                done=False, output_name="", output_sha256=None, forgiven=F("fence"), lease_until=None
+            )
+            self.step.delete()
 
     def _mine(self) -> QuerySet[JobStep]:
         running = [LookupJob.State.QUEUED, LookupJob.State.RUNNING]

@@ -6,13 +6,18 @@ remembers is the one that counts.
 
 import hashlib
 import shutil
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from xxhash import xxh3_128
 
 UPLOAD: Final = "upload"
+_BLOCK_BYTES: Final = 1024 * 1024
 
 
 def folder(job_id: str) -> Path:
@@ -29,6 +34,25 @@ def sha256_of(path: Path) -> bytes:
     """The digest of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def checksum_of(path: Path) -> bytes:
+    """The xxh3-128 of a file: against damage alone, at a tenth of what a digest costs."""
+    checksum = xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            checksum.update(block)
+    return checksum.digest()
+
+
+def untouched_since(age: timedelta) -> Iterator[str]:
+    """The jobs whose folders and files have not been written to for so long."""
+    store: Path = settings.HOLDOUT_STORE_DIR
+    for path in (store / "jobs").glob("*"):
+        with suppress(FileNotFoundError):
+            newest = max(each.stat().st_mtime for each in (path, *path.iterdir()))
+            if time.time() - newest > age.total_seconds():
+                yield path.name
 
 
 def keep_only(job_id: str, names: Collection[str]) -> None:

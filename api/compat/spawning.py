@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from api.admission import computing
 from api.authentication import ApiKeyAuthentication, caller
 from api.body import read_body
 from api.throttling import MeteredView, QuotaName
@@ -50,12 +51,14 @@ class QueryUrlsView(MeteredView):
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponse:
         body = read_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES)
-        batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
-        looked = look_up(batch)
-        decisions = decide(looked.lines)
-        store_hits(caller(request), hits_of(looked.lines, decisions))
-        answered = {"urls": _entries(body.split(b"\n"), batch, looked, decisions)}
-        return HttpResponse(msgspec.json.encode(answered), content_type="application/json")
+        with computing:
+            batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
+            looked = look_up(batch)
+            decisions = decide(looked.lines)
+            store_hits(caller(request), hits_of(looked.lines, decisions))
+            entries = _entries(body.split(b"\n"), batch, looked, decisions)
+            answered = msgspec.json.encode({"urls": entries})
+        return HttpResponse(answered, content_type="application/json")
 
     def _limits(self, request: Request) -> Limits:
         return Limits(

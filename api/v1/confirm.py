@@ -6,6 +6,7 @@ import msgspec
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api.admission import computing
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, read_body
 from api.throttling import MeteredView, QuotaName
@@ -36,11 +37,13 @@ class ConfirmView(MeteredView):
         self.spend(request, QuotaName.LOOKUPS, cost=max(1, len(asked.prefixes)))
         most_bits = range_bits(published.newest().prefixes)
         view = current_view()
+        with computing:
+            ranges = confirm(view, asked.prefixes, bits=asked.bits, most_bits=most_bits)
         answered = {
             "as_of": as_of_json(view.as_of),
             "index_version": view.version,
             "bits": asked.bits,
-            "ranges": confirm(view, asked.prefixes, bits=asked.bits, most_bits=most_bits),
+            "ranges": ranges,
         }
         return HttpResponse(msgspec.json.encode(answered), content_type="application/json")
 

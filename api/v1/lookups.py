@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api.admission import computing
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, read_body
 from api.throttling import MeteredView, QuotaName
@@ -46,9 +47,10 @@ class LookupsView(MeteredView):
             raise UnsupportedMediaType("upload_format_unknown", f"Send one of {', '.join(_READERS)}.")
         wanted = _answers_wanted(request)
         body = read_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES)
-        batch = read(body, self._limits(request, packed=read is parse_packed))
-        answered = _answer(batch, wanted, request)
-        return HttpResponse(msgspec.json.encode(answered), content_type="application/json")
+        with computing:
+            batch = read(body, self._limits(request, packed=read is parse_packed))
+            answered = msgspec.json.encode(_answer(batch, wanted, request))
+        return HttpResponse(answered, content_type="application/json")
 
     def _limits(self, request: Request, *, packed: bool) -> Limits:
         return Limits(

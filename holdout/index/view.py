@@ -17,6 +17,7 @@ from holdout.index.table import Hits, Table, check_words
 from holdout.url_keys import TAG_LENGTH, UrlKeys
 from holdout.verdicts import AsOf
 
+ANSWER_TOO_LARGE: Final = "answer_too_large"
 MAX_LINES: Final = 4_000_000
 """Found by one question in one table, at 65 bytes each: a key may have thousands of statements."""
 
@@ -130,7 +131,7 @@ def _lines(
     """
     if int(table.counts_of(hits.position).sum()) > MAX_LINES:
         raise InvalidInput(
-            "answer_too_large", "What is said about these pictures is too much for one answer; send fewer."
+            ANSWER_TOO_LARGE, "What is said about these pictures is too much for one answer; send fewer."
         )
     counts, record = table.lines(hits.position)
     which = np.repeat(hits.which, counts)

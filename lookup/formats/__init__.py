@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from holdout.errors import InvalidInput
 from lookup.formats import csv, lines, parquet
-from lookup.formats.marks import MALFORMED
+from lookup.formats.marks import MALFORMED, MAX_COLUMNS, too_many_columns
 
 __all__ = ["MALFORMED", "Columns", "find_columns", "pieces"]
 
@@ -37,7 +37,8 @@ def find_columns(path: Path, upload_format: str, wanted: Columns) -> Columns:
     """The columns that a caller named, or those called as the fields of `Columns` in any case.
 
     Raises `InvalidInput`: `upload_damaged`, `csv_line_too_long`, `line_too_long`, `column_missing`,
-    `column_twice`, `column_not_text`, `column_reserved`, `column_name_unusable`, `no_column_to_look_up`.
+    `column_twice`, `column_not_text`, `column_reserved`, `column_name_unusable`,
+    `too_many_columns`, `row_group_too_large`, `no_column_to_look_up`.
     """
     if upload_format == "text":
         return _find_in_lines(wanted)
@@ -84,13 +85,17 @@ def _names(path: Path, upload_format: str) -> tuple[list[str], set[str]]:
     """All column names, and which of them hold text. Raises `InvalidInput` (`column_name_unusable`)."""
     read = {"csv": csv.columns, "ndjson": lines.json_columns, "parquet": parquet.columns}[upload_format]
     names, text = read(path)
+    if len(names) > MAX_COLUMNS:
+        raise too_many_columns()
+    seen: set[str] = set()
     for name in names:
         if not _is_usable(name):
             raise InvalidInput(
                 "column_name_unusable", f"A column name must be UTF-8 text of at most {MAX_NAME} characters."
             )
-        if names.count(name) > 1:
+        if name in seen:
             raise InvalidInput("column_twice", f"The column {name!r} stands twice in the header.")
+        seen.add(name)
     return names, text
 
 

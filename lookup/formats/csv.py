@@ -6,16 +6,18 @@ is looked up.
 
 import csv
 from collections.abc import Iterator
-from itertools import dropwhile, islice, repeat
+from itertools import dropwhile, repeat
 from pathlib import Path
 from typing import Final, TextIO
 
 import pyarrow as pa
 
 from holdout.errors import InvalidInput
-from lookup.formats.marks import MALFORMED
+from lookup.formats.marks import MALFORMED, blocks
 
 MAX_LINE_CHARACTERS: Final = 1024 * 1024
+MAX_CELLS: Final = 1_000_000
+"""Of a piece: a short row has as many cells as the header."""
 
 
 def columns(path: Path) -> tuple[list[str], set[str]]:
@@ -33,12 +35,17 @@ def pieces(path: Path, rows: int) -> Iterator[pa.Table]:
     with _opened_csv(path) as file:
         reader = _csv_rows(file)
         header = next(reader, [])
-        while block := list(islice(reader, rows)):
+        cells = max(1, MAX_CELLS // max(1, len(header)))
+        for block in blocks(reader, most=min(rows, cells), size=_size):
             # A line end inside a URL is a quote that swallowed rows, and URL parsers would drop it.
             ragged = [len(row) != len(header) or any(map(_swallows_rows, row)) for row in block]
             even = [(row + [""] * len(header))[: len(header)] for row in block]
             columns = [pa.array(map(_encode, values), pa.binary()) for values in zip(*even, strict=True)]
             yield pa.table([*columns, pa.array(ragged)], names=[*header, MALFORMED])
+
+
+def _size(row: list[str]) -> int:
+    return sum(map(len, row))
 
 
 def _opened_csv(path: Path) -> TextIO:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from holdout.errors import InvalidInput
-from lookup.formats.marks import MALFORMED
+from lookup.formats.marks import MALFORMED, MAX_COLUMNS, blocks, too_many_columns
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 LINE: Final = "line"
@@ -36,6 +36,8 @@ def json_columns(path: Path) -> tuple[list[str], set[str]]:
     with path.open("rb") as file:
         for line in islice(_lines(file), _LOOKED_AT):
             names.update(dict.fromkeys(_object(line) or ()))
+            if len(names) > MAX_COLUMNS:
+                raise too_many_columns()
     if not names:
         raise InvalidInput("upload_damaged", "No line is a JSON object; send one a line.")
     return list(names), set(names)
@@ -48,7 +50,7 @@ def json_pieces(path: Path, rows: int, names: list[str]) -> Iterator[pa.Table]:
     """
     with path.open("rb") as file:
         lines = _lines(file)
-        while block := list(islice(lines, rows)):
+        for block in blocks(lines, most=rows, size=len):
             values = [_values(line, names) for line in block]
             columns = {
                 name: pa.array([v and v[i] for v in values], pa.binary()) for i, name in enumerate(names)

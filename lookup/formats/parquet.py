@@ -14,14 +14,26 @@ from holdout.errors import InvalidInput
 BATCH_ROWS: Final = 4_096
 MAX_PIECE_BYTES: Final = 256 * 1024**2
 """A piece has fewer rows when they are large."""
+MAX_ROW_GROUP_BYTES: Final = 512 * 1024**2
 MAX_EXPANSION: Final = 100
 LEAST_BUDGET: Final = 1024**3
 """A file may be 100 times as large inside as outside, and a gigabyte in any case."""
 
 
 def columns(path: Path) -> tuple[list[str], set[str]]:
-    """All column names, and which of them hold text. Raises `InvalidInput` (`upload_damaged`)."""
+    """All column names, and which of them hold text. Raises `InvalidInput` (`upload_damaged`,
+    `row_group_too_large`).
+    """
     schema = _schema(path)
+    with _arrow_errors():
+        written = pq.read_metadata(path)
+        groups = map(written.row_group, range(written.num_row_groups))
+        largest = max((group.total_byte_size for group in groups), default=0)
+    if largest > MAX_ROW_GROUP_BYTES:  # it is read whole
+        raise InvalidInput(
+            "row_group_too_large",
+            f"Write the file with smaller row groups, of at most {MAX_ROW_GROUP_BYTES // 1024**2} MiB.",
+        )
     return schema.names, {field.name for field in schema if _is_text(field.type)}
 
 

@@ -101,3 +101,18 @@ def test_every_line_is_a_row_and_its_end_begins_no_other(body: str, said: list[s
     urls = parsing.parse_lines(body.encode(), LIMITS).urls
     assert urls is not None
     assert [urls.text(i).decode() for i in range(len(urls))] == said
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (parsing.parse_ndjson, b"\n" * 1_000_000),
+        (parse_json, b'{"queries": [' + b"{}," * 1_000_000 + b"{}]}"),
+        (parse_json, b'{"urls": [' + b"0," * 1_000_000 + b"0]}"),
+    ],
+)
+def test_millions_of_nothings_are_refused_before_they_are_decoded(read: Any, body: bytes) -> None:
+    with pytest.raises(HoldoutError, match="at most 100") as refusal:
+        read(body, LIMITS)
+    assert refusal.value.code == "too_many_queries"
+    assert not refusal.value.__context__

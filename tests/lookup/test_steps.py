@@ -1,21 +1,26 @@
 """Leases and fences: whatever dies, each piece counts once."""
 
+import os
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import pyarrow.parquet as pq
 import pytest
 from django.db import DatabaseError
 from django.db.models.functions import Now
 
 from accounts.models import Organization
 from holdout.errors import Unavailable
+from holdout.urls import KeyKind
 from ledger.models import PendingEntry
 from lookup import storage
 from lookup.jobs import MAX_ATTEMPTS, MAX_DEATHS, sweep, work_once
-from lookup.models import JobStep, LookupJob, LookupReceipt
+from lookup.models import HitBatch, JobStep, LookupJob, LookupReceipt
 from lookup.services import submit_job
 from lookup.steps import LeaseLost, Taken, open_steps, take
+from registry.models import Declarant
+from tests.factories import reserve_place
 
 pytestmark = pytest.mark.django_db
 
@@ -23,8 +28,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def job(vera: Organization, settings: Any) -> LookupJob:
     settings.HOLDOUT_JOB_CHUNK_ROWS = 2
-    rows = b"url\n" + b"https://x.example/\n" * 5
-    return submit_job(organization=vera, upload=[rows], upload_format=LookupJob.Format.CSV)
+    rows = "url\n" + "".join(f"https://x.example/{i}\n" for i in range(5))
+    return submit_job(organization=vera, upload=[rows.encode()], upload_format=LookupJob.Format.CSV)
 
 
 def expire_leases() -> None:
@@ -135,15 +140,78 @@ def test_a_job_whose_every_step_dies_once_still_counts_each_row_once(job: Lookup
     assert sum(s.rows for s in JobStep.objects.filter(kind="screen", done=True)) == 5
 
 
-def test_a_result_that_was_damaged_on_disk_is_not_joined(job: LookupJob) -> None:
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_a_result_that_was_damaged_on_disk_is_made_again(alice: Declarant, job: LookupJob, how: str) -> None:
+    reserve_place(alice, "https://x.example/0")
     for _ in range(4):
         work_once()
-    damaged = JobStep.objects.filter(kind="screen").first()
-    assert damaged is not None
-    (storage.folder(job.public_id) / damaged.output_name).write_bytes(b"rubbish")
+    damaged = JobStep.objects.filter(kind="screen").earliest("number")
+    path = storage.folder(job.public_id) / damaged.output_name
+    path.write_bytes(b"rubbish") if how == "damaged" else path.unlink()
     work_once()
-    assert not JobStep.objects.get(kind="join").done
     assert not LookupReceipt.objects.exists()
+    while work_once():
+        pass
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.DONE
+    answered = pq.read_table(storage.folder(job.public_id) / job.result_name)
+    assert answered["url"].to_pylist() == [f"https://x.example/{i}" for i in range(5)]
+    assert HitBatch.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["upload", "piece-*"])
+def test_what_was_damaged_before_it_was_screened_is_never_answered(job: LookupJob, name: str) -> None:
+    if name != "upload":
+        work_once()
+    path = next(iter(sorted(storage.folder(job.public_id).glob(name))))
+    octets = bytearray(path.read_bytes())
+    octets[octets.index(b"x.example")] ^= 1
+    path.write_bytes(octets)
+    while work_once():
+        pass
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "job_damaged")
+
+
+def test_an_index_that_is_away_makes_a_job_wait_and_never_fail(job: LookupJob) -> None:
+    work_once()
+    away = Unavailable("index_stale", "not kept up to date")
+    with patch("lookup.jobs.current_view", side_effect=away):
+        for _ in range(3 * MAX_ATTEMPTS):
+            assert work_once() is not None
+            expire_leases()
+    while work_once():
+        pass
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.DONE
+
+
+def test_a_piece_about_which_too_much_is_said_is_screened_in_parts(
+    alice: Declarant, bob: Declarant, job: LookupJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for declarant in (alice, bob):
+        reserve_place(declarant, "x.example", kind=KeyKind.DOMAIN)
+    monkeypatch.setattr("holdout.index.view.MAX_LINES", 2)
+    while work_once():
+        pass
+    job.refresh_from_db()
+    assert job.state == LookupJob.State.DONE
+    answered = pq.read_table(storage.folder(job.public_id) / job.result_name)
+    assert answered["url"].to_pylist() == [f"https://x.example/{i}" for i in range(5)]
+    assert answered["holdout_train_gen"].to_pylist() == ["deny"] * 5
+
+
+def test_a_folder_that_belongs_to_no_job_is_deleted_after_a_day(job: LookupJob) -> None:
+    orphan = storage.folder("job_" + "a" * 26)
+    orphan.mkdir()
+    (orphan / "upload").write_bytes(b"half")
+    sweep()
+    assert orphan.exists()
+    for path in (orphan / "upload", orphan, storage.upload_path(job.public_id)):
+        os.utime(path, (0, 0))
+    sweep()
+    assert not orphan.exists()
+    assert storage.upload_path(job.public_id).exists()
 
 
 def test_a_step_that_fails_is_tried_again_and_then_fails_the_job(job: LookupJob) -> None:
