@@ -14,13 +14,13 @@ from holdout.answers import NOTHING_SAID, Answers, Uses
 from holdout.client import Client
 from holdout.client.lookups import KEY_BYTES
 from holdout.client.snapshots import Ranges
-from holdout.errors import RequestRefused
+from holdout.errors import AnswerUnusable, RequestRefused
 from holdout.policy import CONFIRMATION_NEEDED
 from holdout.questions import Questions, digest_rows, selected, with_errors
 from holdout.snapshot.codes import ASK, BITS, CODES, FAILED, LAST, to_preferences
 from holdout.snapshot.ranges import Confirmed
 from holdout.snapshot.read import Hits, Snapshot, every_key
-from holdout.sources import Source
+from holdout.sources import Source, answered
 from holdout.url_keys import ERRORS, UrlKeys, url_keys
 from holdout.verdicts import AsOf, Outcome
 
@@ -184,10 +184,18 @@ def _is_null(column: pa.Array) -> NDArray[np.bool_]:
 
 
 def _confirmed(answers: Answers, asked: Questions, rows: NDArray[np.int64], confirm: Source) -> Answers:
-    """`answers` with those to `rows` replaced by what `confirm` says."""
+    """`answers` with those to `rows` replaced by what `confirm` says.
+
+    Raises `AnswerUnusable` for one that is shorter, or older than the snapshot: it may not know of what the
+    snapshot found.
+    """
     if not len(rows):
         return answers
-    said = confirm.ask(selected(asked, rows))
+    said = answered(confirm, selected(asked, rows))
+    if not said.as_of or min(said.as_of).log_index < min(answers.as_of).log_index:
+        raise AnswerUnusable(
+            "answer_too_old", "The registry that was asked to confirm is behind the snapshot. Nothing counts."
+        )
     outcomes, errors = (*answers.outcomes, *said.outcomes), (*answers.errors, *said.errors[1:])
     outcome, error = answers.outcome.copy(), answers.error.copy()
     outcome[rows] = len(answers.outcomes) + said.outcome

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from holdout.picture_hosts.kernels import find_keys
+from holdout.picture_hosts.kernels import SPARE, find_keys
 from holdout.picture_hosts.programs import MAX_SLOTS, programs
 from holdout.urls import KeyKind, RuleKey
 
@@ -15,8 +15,6 @@ _KINDS: Final = {4: KeyKind.PICTURE, 5: KeyKind.ACCOUNT}
 _ROOM: Final = 1 << 16
 """Keys found in one round; there are as many rounds as it takes."""
 _BYTES_A_ROW: Final = 64
-_LONGEST: Final = 1 << 15
-"""Room for the keys of any one row."""
 
 
 class HostTableKeys(NamedTuple):
@@ -37,12 +35,16 @@ def keys_of_rows(
     """Row i has its SURT text at text[start[i] : start[i] + length[i]]; one of length 0 has no keys."""
     text, start, length = _frozen(text), _frozen(start), _frozen(length)
     table, slots = programs(), np.empty((MAX_SLOTS, 2), np.int64)
+    longest = 2 * int(length.max(initial=0)) + SPARE
     lines, arenas = [], []
     row, offset, room = 0, 0, _ROOM
     while row < len(start):
         found = np.empty((min(2 * (len(start) - row) + 2, room), 4), np.int64)
-        arena = np.empty(min(_BYTES_A_ROW * (len(start) - row), _BYTES_A_ROW * room) + _LONGEST, np.uint8)
+        arena = np.empty(min(_BYTES_A_ROW * (len(start) - row), _BYTES_A_ROW * room) + longest, np.uint8)
+        before = row
         row, count, used = map(int, find_keys(text, start, length, row, table, slots, found, arena))
+        if row == before:
+            raise AssertionError(f"there is no room for the keys of row {row}")
         found[:count, 2] += offset
         offset += used
         lines.append(found[:count])

@@ -69,7 +69,7 @@ _ACCOUNT: Final = 5
 
 Integer: TypeAlias = int | np.signedinteger[Any]
 
-_SPARE: Final = 1024
+SPARE: Final = 1024
 """A row's keys are shorter than its text, the longest template and this."""
 
 
@@ -301,7 +301,7 @@ def find_keys(
 
         # --- write its keys
         if matched:
-            if used + 2 * (end - begin) + _SPARE > arena.shape[0] or count + 2 > found.shape[0]:
+            if used + 2 * (end - begin) + SPARE > arena.shape[0] or count + 2 > found.shape[0]:
                 break
             more = True
             while more:

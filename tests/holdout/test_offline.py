@@ -1,7 +1,8 @@
 """Screening with a snapshot, alone and with a registry behind it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from holdout.answers import Answers
+from holdout.answers import Answers, nothing_found
 from holdout.cli import main
 from holdout.client import Client
-from holdout.errors import SnapshotRefused
+from holdout.errors import AnswerUnusable, SnapshotRefused
 from holdout.filter import Filter
 from holdout.offline import SnapshotSource
-from holdout.questions import Questions, questions
+from holdout.questions import Questions, questions, with_errors
 from holdout.snapshot.codes import ASK, from_uses
 from holdout.snapshot.folder import file_name
 from holdout.snapshot.read import Snapshot
 from holdout.snapshot.state import State
-from holdout.verdicts import Outcome
+from holdout.verdicts import AsOf, Outcome
 from holdout.vocabulary import UsageCategory
 from tests.holdout.registry_server import serving
 from tests.holdout.registry_stub import ASK_FIRST, NO_AI, OPEN, RegistryStub
@@ -134,18 +135,43 @@ def test_what_a_snapshot_finds_is_confirmed_by_the_registry(
     assert (answers[0].source, answers[4].source) == ("stm_" + "a" * 26, None)
 
 
+class Told:
+    """A registry that answers what `answer` makes of the number of asked rows."""
+
+    def __init__(self, answer: Callable[[int], Answers]) -> None:
+        self._answer = answer
+
+    def ask(self, asked: Questions) -> Answers:
+        return self._answer(asked.rows)
+
+    def record(self) -> dict[str, Any]:
+        return {"kind": "test"}
+
+
+def as_of(log_index: int, rows: int) -> Answers:
+    return replace(nothing_found(rows), as_of=(AsOf(log_index, NOW),))
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (lambda rows: as_of(40, rows), "answer_too_old"),
+        (nothing_found, "answer_too_old"),
+        (lambda rows: as_of(41, 1), "answer_unusable"),
+        (lambda rows: as_of(41, rows + 1), "answer_unusable"),
+    ],
+)
+def test_a_registry_behind_the_snapshot_or_one_that_miscounts_confirms_nothing(
+    snapshot: Snapshot, answer: Callable[[int], Answers], code: str
+) -> None:
+    with pytest.raises(AnswerUnusable) as refusal:
+        SnapshotSource(snapshot, Told(answer)).ask(questions(urls=list(URLS)))
+    assert refusal.value.code == code
+
+
 def test_a_registry_that_fails_on_a_hit_fails_that_row(snapshot: Snapshot) -> None:
-    class Failing:
-        def ask(self, asked: Questions) -> Answers:
-            from holdout.answers import nothing_found
-            from holdout.questions import with_errors
-
-            return with_errors(nothing_found(asked.rows), {0: "quota_strange"})
-
-        def record(self) -> dict[str, Any]:
-            return {"kind": "test"}
-
-    answers = list(SnapshotSource(snapshot, Failing()).ask(questions(urls=list(URLS))))
+    failing = Told(lambda rows: with_errors(as_of(41, rows), {0: "quota_strange"}))
+    answers = list(SnapshotSource(snapshot, failing).ask(questions(urls=list(URLS))))
     assert [answer.error for answer in answers][:3] == ["quota_strange", None, None]
     assert answers[0].outcome(TRAIN) is None
 

@@ -31,6 +31,7 @@ from holdout.picture_hosts.programs import (
     programs,
 )
 from holdout.picture_hosts.table import Form, host_table
+from holdout.url_keys import lines, url_keys
 from holdout.urls import CanonicalUrl, KeyKind, RuleKey, canonicalize, key_check, rule_keys, url_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -691,3 +692,13 @@ def filled(template: str, names: dict[str, str]) -> str | None:
 def base62(text: str) -> int:
     digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return sum(digits.index(c) * 62**i for i, c in enumerate(reversed(text)))
+
+
+@pytest.mark.parametrize("commas", [100, 5_000, 8_100])
+@pytest.mark.parametrize("others", [0, 300])
+def test_a_text_far_longer_than_its_url_ends_the_search_too(commas: int, others: int) -> None:
+    """SURT writes a comma of a host as three bytes; the loop once waited for room that never came."""
+    url = f"http://{',' * commas}.com/wp-content/uploads/2020/07/tide.jpg"
+    rows = [url[:8_192], *["https://example.org/a.jpg"] * others]
+    buffer = np.frombuffer("\n".join(rows).encode(), np.uint8)
+    assert len(url_keys(buffer, *lines(buffer))) == len(rows)
