@@ -113,6 +113,7 @@ def one_job(
         fault(running)
     while job["state"] in ("queued", "running") and time.monotonic() < until:
         time.sleep(0.3)
+        running.tend()
         job = json.loads(patiently(lambda: running.get(place, key)))
     if job["state"] != "done":
         print(f"  ended as {job['state']}: {job['error']} after {[f.__name__ for f in faults]}")

@@ -44,6 +44,13 @@ class Product:
             os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
 
+    def tend(self) -> None:
+        """Start again what has ended by itself, as `./run serve` and compose do."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                print(f"  {name} had ended with {process.returncode}", flush=True)
+                self.start(name)
+
     def pids(self) -> list[int]:
         return [process.pid for process in self.processes.values()]
 

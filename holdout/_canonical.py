@@ -71,6 +71,7 @@ _dash_mask: Final = mask_of(b"-")
 _slash_mask: Final = mask_of(b"/")
 _question_mask: Final = mask_of(b"?")
 # All that is not always copied as it stands; and three more, which leaves fewer ranges to compare with.
+_line_end_mask: Final = mask_of(b"\r\n")
 _suspect_mask: Final = mask_of(_IN_PATH + _IN_QUERY + b"#%\\" + b"!|~")
 
 _ESCAPED_IN_PATH, _ESCAPED_IN_QUERY, _UNRESERVED, _BREAK, _ENDS_FOLDER = 1, 2, 4, 8, 16
@@ -148,6 +149,8 @@ def _canonical(begin: int, end: int, target: int, scratch: int) -> tuple[int, in
         begin += 1
     while begin < end and load8(end - 1) <= _SPACE:
         end -= 1
+    if _has_line_end(begin, end):
+        return INVALID, 0, 0, 0, 0, 0
     host, default_port = _after_scheme(begin, end)
     if host == 0:
         return handed_over
@@ -184,6 +187,15 @@ def _canonical(begin: int, end: int, target: int, scratch: int) -> tuple[int, in
     if slashes > MAX_DEPTH:  # a host of less than 64 bytes cannot be too deep
         return TOO_DEEP, 0, 0, 0, 0, 0
     return 0, size, host_length, path - target, path_end - target, slashes + labels + 1
+
+
+@inner
+def _has_line_end(begin: int, end: int) -> bool:
+    for block in range(begin, end, BLOCK):
+        found = zeros_below(_line_end_mask(block))
+        if found < min(BLOCK, end - block):
+            return True
+    return False
 
 
 @inlined

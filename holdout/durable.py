@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,9 +38,9 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
 def replacing_file(path: Path) -> Iterator[BinaryIO]:
     """Write `path` anew: what stood there stays until the new file is whole and on disk.
 
-    Raises as `durable_file` does. One process at a time may replace a file.
+    Raises as `durable_file` does. Of several that replace a file at once the last one counts.
     """
-    new = path.with_name(f"{path.name}.new")
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     with durable_file(new) as file:
         yield file
     try:

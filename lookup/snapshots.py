@@ -41,7 +41,9 @@ BASES_KEPT: Final = 2
 DELTAS_KEPT: Final = timedelta(hours=72)
 """From versions of so long a delta leads to the newest."""
 DELTA_WORTH: Final = 64 * 1024
-"""A delta larger than this, and than half of the base, is not kept: the base is no more trouble then."""
+"""A delta larger than this, and than half of the base, is not kept: the base is no more trouble then.
+
+Where that was the delta from the newest base, a base of the new version is published in its place."""
 _GRACE_SECONDS: Final = 3600
 """A file that no row names any more may still be about to be opened by somebody who read the row."""
 _LOCK: Final = 0x536E617073686F74
@@ -91,6 +93,8 @@ def _publish(view: View, last: Snapshot | None, *, now: datetime, base: bool) ->
         files.write(change, since=last.version)
         for since, earlier in _earlier_changes(last, since=_version_of(now - DELTAS_KEPT)):
             files.write(composed(earlier, change), since=since, most_bytes=_worth())
+    if not _base_leads_here(files.rows):
+        files.write(Change.from_nothing(state), since=0)
     with transaction.atomic():
         Snapshot.objects.bulk_create(files.rows)
         Snapshot.objects.exclude(since=0).exclude(version=version).delete()
@@ -170,6 +174,13 @@ def _earlier_changes(last: Snapshot, *, since: int) -> Iterable[tuple[int, Chang
 def _base_is_due(now: datetime) -> bool:
     base = published.bases().first()
     return base is None or now >= base.created_at + BASE_EVERY
+
+
+def _base_leads_here(rows: list[Snapshot]) -> bool:
+    """Whether who begins with the newest base can come to the version of these rows."""
+    written = {row.since for row in rows}
+    base = published.bases().first()
+    return 0 in written or (base is not None and base.version in written)
 
 
 def _worth() -> int:

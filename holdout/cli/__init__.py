@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=None if arguments is None else list(arguments), prog_name="holdout")
     except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of KeyboardInterrupt, without a word
+            complain("Interrupted. What was finished stays finished.", code="interrupted")
         return end.code if isinstance(end.code, int) else FAILED
     except HoldoutError as error:
         complain(error.detail, code=error.code)
@@ -60,7 +62,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", code="os")
         return FAILED
-    except KeyboardInterrupt:
-        complain("Interrupted. What was finished stays finished.", code="interrupted")
-        return INTERRUPTED
     return 0

@@ -72,7 +72,13 @@ def check(
         by_ranges=confirm_by_ranges,
         retry=_SHORT,
     )
-    asked = [_target(name, looks_matter=choice.snapshot is None and key is not None) for name in targets]
+    compared = choice.snapshot is None and key is not None and all(map(find_spec, ("PIL", "imagehash")))
+    asked = [_target(name, looks_matter=compared) for name in targets]
+    if not compared and any("://" not in name for name in targets):
+        notes().print(
+            "[yellow]Files are compared by digest alone, which finds no altered copies.[/] For those ask a"
+            " registry with a key, with holdout-registry\\[pictures] installed and without --snapshot."
+        )
     answers = list(_answers(asked, choice))
     decided = [_decision(answer, by) for answer in answers]
     if as_json:
@@ -93,22 +99,18 @@ def _target(name: str, *, looks_matter: bool) -> _Target:
     except OSError as error:
         why = f"Neither a URL nor a file that can be read: {error.strerror}."
         return _Target(name, InvalidInput("file_unreadable", why))
-    codes = _codes(content) if looks_matter else {}
+    try:
+        codes = _codes(content) if looks_matter else {}
+    except HoldoutError as error:
+        return _Target(name, error)
     return _Target(name, Query(sha256=hashlib.sha256(content).digest(), codes=codes))
 
 
 def _codes(content: bytes) -> dict[str, tuple[bytes, ...]]:
-    """The picture's perceptual codes; none where they cannot be had: its digest is asked about anyhow."""
-    if not all(map(find_spec, ("PIL", "imagehash"))):
-        notes().print(
-            "[dim]Compared by digest alone; holdout-registry\\[pictures] also finds altered copies.[/]"
-        )
-        return {}
-    try:
-        found = fingerprint_picture(content, orientations=True)
-    except HoldoutError as error:
-        notes().print(f"[yellow]Compared by digest alone:[/] {error.detail}")
-        return {}
+    """The picture's perceptual codes. Raises what `fingerprint_picture` does: what nobody can look at was not
+    checked.
+    """
+    found = fingerprint_picture(content, orientations=True)
     return {PHASH_256.id: found.orientations} if found.orientations else {}
 
 

@@ -71,7 +71,7 @@ def submit(
 def status(
     job: JobId, server: options.Server = None, key: options.Key = None, as_json: options.AsJson = False
 ) -> None:
-    """How far a job is. Ends with 2 for one that failed."""
+    """How far a job is. Ends with 2 for one that failed or was cancelled."""
     with options.registry(server, key) as registry:
         found = registry.job(job)
     if as_json:
@@ -152,5 +152,5 @@ def _json(job: Job) -> Any:
 
 
 def _end_as(job: Job) -> None:
-    if job.state == "failed":
+    if job.state in ("failed", "cancelled"):
         raise typer.Exit(FAILED)

@@ -205,7 +205,7 @@ def read_hits(reply: Reply, *, asked: int) -> Answers:
     if not len(hits.row) == len(hits.outcome) == len(hits.source) or len(failed.row) != len(failed.code):
         raise _unusable("its columns differ in length")
     rows, bad = _rows(hits.row, asked), _rows(failed.row, asked)
-    which = np.array(hits.outcome, np.int64)
+    which = _numbers(hits.outcome)
     if which.size and not 0 <= which.min() <= which.max() < len(said.outcomes):
         raise _unusable("it names an outcome that it does not have")
     outcome, error = np.zeros(asked, np.uint16), np.zeros(asked, np.uint16)
@@ -227,10 +227,17 @@ def read_hits(reply: Reply, *, asked: int) -> Answers:
 
 
 def _rows(rows: list[int], asked: int) -> NDArray[np.int64]:
-    found = np.array(rows, np.int64)
+    found = _numbers(rows)
     if found.size and not (found[0] >= 0 and found[-1] < asked and (np.diff(found) > 0).all()):
         raise _unusable("its rows are out of order or were not asked about")
     return found
+
+
+def _numbers(said: list[int]) -> NDArray[np.int64]:
+    try:
+        return np.array(said, np.int64)
+    except OverflowError as error:
+        raise _unusable("a number in it is too large") from error
 
 
 def _answer(result: _Result, as_of: AsOf | None) -> Answer:

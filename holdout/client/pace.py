@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_MEMBER: Final = re.compile(r'"([^"]+)"((?:\s*;\s*[a-z]+=[0-9]+)*)')
-_PARAMETER: Final = re.compile(r"([a-z]+)=([0-9]+)")
+_MEMBER: Final = re.compile(r'"([^"]+)"((?:\s*;\s*[a-z]+=[0-9]{1,15}(?![0-9]))*)')
+_PARAMETER: Final = re.compile(r"([a-z]+)=([0-9]{1,15})")  # RFC 9651 has no longer numbers
 _ROUNDING: Final = 1e-3
 """Units. Who waited exactly as long as was said must not find that a rounding error is missing."""
 

@@ -57,7 +57,7 @@ def exchange(step: Send | Save, terms: Terms) -> Conversation[Reply]:
     """
     attempts, waited = 0, 0.0
     while True:
-        yield from _until_affordable(step.request, terms)
+        waited = yield from _until_affordable(step.request, terms, waited)
         heard = yield step
         if isinstance(heard, Reply):
             terms.pace.learn(heard.headers, now=terms.clock())
@@ -76,9 +76,16 @@ def exchange(step: Send | Save, terms: Terms) -> Conversation[Reply]:
         yield Wait(seconds)
 
 
-def _until_affordable(request: Request, terms: Terms) -> Conversation[None]:
+def _until_affordable(request: Request, terms: Terms, waited: float) -> Conversation[float]:
+    """Wait until the quota allows the request; returns how long the call has waited altogether."""
     while (seconds := terms.pace.seconds_before(request.quota, request.cost, now=terms.clock())) > 0:
+        waited += seconds
+        if waited > terms.retry.patience_seconds:
+            raise RegistryAway(
+                "quota_exceeded", f"The quota would allow this in {seconds:.0f} seconds, which is too long."
+            )
         yield Wait(seconds)
+    return waited
 
 
 class _Problem(msgspec.Struct):

@@ -11,7 +11,7 @@ import msgspec
 from holdout.client.lookups import JSON
 from holdout.client.retry import Terms, exchange
 from holdout.client.wire import Conversation, Reply, Request, Send
-from holdout.errors import AnswerUnusable, RequestRefused
+from holdout.errors import AnswerUnusable, RequestRefused, SnapshotRefused
 from holdout.signing import PublicKey
 from holdout.verdicts import AsOf
 
@@ -63,14 +63,23 @@ class SnapshotList(msgspec.Struct, frozen=True):
     confirm: Ranges
 
     def to_fetch(self, have: int) -> list[SnapshotFile]:
-        """The files that lead from version `have` (0: none) to the newest; a delta rather than a base."""
+        """The files that lead from version `have` (0: none) to the newest; a delta rather than a base.
+
+        Raises `SnapshotRefused` (`snapshot_gap`) when nothing that is listed leads there.
+        """
         if have == self.version:
             return []
-        from_here = [delta for delta in self.deltas if delta.since == have]
-        if from_here or self.base is None:
-            return from_here
-        rest = [] if self.base.version == self.version else self.to_fetch(self.base.version)
-        return [self.base, *rest]
+        to_newest = {delta.since: delta for delta in self.deltas if delta.version == self.version}
+        if have in to_newest:
+            return [to_newest[have]]
+        if self.base is not None and self.base.version == self.version:
+            return [self.base]
+        if self.base is not None and self.base.version in to_newest:
+            return [self.base, to_newest[self.base.version]]
+        raise SnapshotRefused(
+            "snapshot_gap",
+            f"Nothing that the registry lists leads to its newest version, {self.version}. Try again later.",
+        )
 
 
 def listed(terms: Terms) -> Conversation[SnapshotList]:
@@ -81,7 +90,7 @@ def listed(terms: Terms) -> Conversation[SnapshotList]:
 def fetch(
     folder: Path, public_keys: Sequence[PublicKey], terms: Terms, *, now: datetime
 ) -> Conversation["Header"]:
-    """Bring a folder to the newest version; what is there already is not fetched.
+    """Bring a folder to the newest version; what is there already, and sound, is not fetched.
 
     Raises `SnapshotRefused`, and then the folder is as it was.
     """
@@ -91,9 +100,11 @@ def fetch(
     for attempt in range(1, _TRIES + 1):
         newest = yield from listed(terms)
         try:
-            for file in newest.to_fetch(_version_in(folder)):
-                content = yield from _content(file, terms)
-                install(folder, content, public_keys=public_keys, now=now)
+            contents = []
+            for file in newest.to_fetch(_version_in(folder, public_keys)):
+                contents.append((yield from _content(file, terms)))
+            if contents:
+                install(folder, *contents, public_keys=public_keys, now=now)
             return load(folder, public_keys=public_keys)[-1].header
         except RequestRefused as error:
             # Published anew between the list and the file.
@@ -102,11 +113,14 @@ def fetch(
     raise AssertionError("unreachable")
 
 
-def _version_in(folder: Path) -> int:
-    from holdout.snapshot.folder import chain, stored_files
+def _version_in(folder: Path, public_keys: Sequence[PublicKey]) -> int:
+    """0 where there is nothing, and where what is there is damaged or not trusted: it is fetched anew."""
+    from holdout.snapshot.load import load
 
-    links = chain(stored_files(folder)) if folder.is_dir() else []
-    return links[-1].version if links else 0
+    try:
+        return load(folder, public_keys=public_keys)[-1].header.version
+    except SnapshotRefused:
+        return 0
 
 
 def _content(file: SnapshotFile, terms: Terms) -> Conversation[bytes]:

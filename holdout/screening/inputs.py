@@ -43,7 +43,8 @@ class Input:
     size: int
     version: str
     """Changes when the file does: its size with its ETag or the time of its last change."""
-    format: Format
+    format: Format | None
+    """None where a pattern found it and its name does not tell."""
     compression: str | None = None
 
     @property
@@ -79,8 +80,9 @@ class Input:
 def find_inputs(patterns: Iterable[str], *, only: Format | None = None) -> list[Input]:
     """Files by path, URL or glob, and all files of known endings below a folder; each once, by name.
 
-    `only` says what they are, whatever their names. Raises `InvalidInput` (`input_missing`,
-    `input_format_unknown`, `store_unknown`).
+    What a glob finds and nobody can read is an input too, so that it is reported. What lies below a name
+    that begins with a dot or an underline is none. `only` says what they are, whatever their names.
+    Raises `InvalidInput` (`input_missing`, `input_format_unknown`, `store_unknown`).
     """
     found: dict[str, Input] = {}
     for pattern in patterns:
@@ -96,38 +98,59 @@ def _found(pattern: str, only: Format | None) -> list[Input]:
         raise InvalidInput("store_unknown", f"Cannot open {pattern}: {error}.") from error
     try:
         if filesystem.isfile(path):
-            return [_input(filesystem, filesystem.info(path), only)]
-        listed = _listed(filesystem, path)
+            one = _input(filesystem, filesystem.info(path), only)
+            if one.format is None:
+                raise format_unknown(one.url)
+            return [one]
+        is_pattern = bool(_MAGIC & set(path))
+        listed = _matching(filesystem, path) if is_pattern else _below(filesystem, path)
     except (OSError, PermissionError) as error:
         raise InvalidInput("input_missing", f"Cannot look for {pattern}: {error}.") from error
-    wanted = [info for info in listed if only or _format_of(info["name"])[0]]
+    wanted = [info for info in listed if is_pattern or only or _format_of(info["name"])[0]]
     if not wanted:
         raise InvalidInput("input_missing", f"There is no file {pattern} that can be screened.")
     return [_input(filesystem, info, only) for info in wanted]
 
 
-def _listed(filesystem: Any, path: str) -> list[dict[str, Any]]:
-    if _MAGIC & set(path):
-        listed = filesystem.glob(path, detail=True)
-    elif filesystem.isdir(path):
-        listed = filesystem.find(path, detail=True)
-    else:
+def _matching(filesystem: Any, pattern: str) -> list[dict[str, Any]]:
+    parts = pattern.split("/")
+    first = next(number for number, part in enumerate(parts) if _MAGIC & set(part))
+    files = _files(filesystem.glob(pattern, detail=True))
+    if any(_is_hidden(part) for part in parts[first:]):
+        return files  # they are what is asked for
+    return _shown(files, "/".join(parts[:first]))
+
+
+def _below(filesystem: Any, path: str) -> list[dict[str, Any]]:
+    if not filesystem.isdir(path):
         return []
-    return [info for info in listed.values() if info["type"] == "file" and not _is_hidden(info["name"])]
+    return _shown(_files(filesystem.find(path, detail=True)), path)
 
 
-def _is_hidden(name: str) -> bool:
-    return PurePosixPath(name).name.startswith((".", "_"))
+def _files(listed: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [info for info in listed.values() if info["type"] == "file"]
+
+
+def _shown(files: list[dict[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """Without what is hidden below `folder`: tables keep logs and half-written files under such names."""
+    below = ((info, info["name"].removeprefix(folder).split("/")) for info in files)
+    return [info for info, parts in below if not any(map(_is_hidden, parts))]
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith((".", "_"))
+
+
+def format_unknown(name: str) -> InvalidInput:
+    return InvalidInput(
+        "input_format_unknown",
+        f"Cannot tell what {name} is; name it with --format, one of {', '.join(Format)}.",
+    )
 
 
 def _input(filesystem: Any, info: dict[str, Any], only: Format | None) -> Input:
     named, compression = _format_of(info["name"])
     kind = only or named
-    if kind is None:
-        raise InvalidInput(
-            "input_format_unknown",
-            f"Cannot tell what {info['name']} is; name it with --format, one of {', '.join(Format)}.",
-        )
     is_local = "file" in _protocols(filesystem)
     return Input(
         url=info["name"] if is_local else filesystem.unstrip_protocol(info["name"]),

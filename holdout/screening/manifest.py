@@ -1,23 +1,31 @@
 """What is finished: `manifest/UNIT.json` for each unit, written after its results.
 
-A unit is done again when its input has changed, when the settings of the run have, or when a file that it
-wrote is not there any more.
+A unit is done again when its input has changed, when the settings of the run have, when a file that it wrote
+is not there any more, or when a registry answered it too long ago.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from holdout.policy import Tally
 from holdout.screening.places import Place
-from holdout.screening.results import Written
+from holdout.screening.results import HITS, ROWS, Written, output_name
 from holdout.screening.units import Unit
 
 FOLDER: Final = "manifest"
 _READERS: Final = 16
+_OURS: Final = re.compile(r"(.+-[0-9a-f]{12}-[0-9]{5,})\.(?:json|parquet)", re.DOTALL)
+"""The file of a unit; others that lie there are left alone."""
+ANSWERS_LAST: Final = timedelta(hours=48)
+"""A registry's answer is its word of that hour, and nothing in the settings changes when its word does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +40,17 @@ class Done:
     settings: str
     outputs: tuple[Written, ...]
     tally: Mapping[str, Any]
-    finished: str
+    finished: datetime
 
     def is_of(self, unit: Unit, settings: str) -> bool:
         """Whether it is this unit, of the input as it is now, by these settings."""
         return (self.unit, self.input, self.version, self.start, self.end, self.settings) == (
             unit.id, unit.input.url, unit.input.version, unit.start, unit.end, settings,
         )  # fmt: skip
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether a registry's answers still count. A time to come is a clock that was wrong."""
+        return abs(now - self.finished) <= ANSWERS_LAST
 
     def counted(self) -> Tally:
         return Tally.from_record(self.tally)
@@ -50,24 +62,29 @@ def settings_digest(settings: Mapping[str, Any]) -> str:
 
 def write_done(place: Place, done: Done) -> None:
     """Raises OSError of the disk or the store."""
-    place.write(f"{FOLDER}/{done.unit}.json", json.dumps(asdict(done), indent=1).encode() + b"\n")
+    place.write(_name(done.unit), msgspec.json.format(msgspec.json.encode(done), indent=1) + b"\n")
 
 
 def read_manifest(place: Place) -> list[Done]:
     """Everything finished, by any run. What cannot be read is as if it were not there: it is done again."""
     with ThreadPoolExecutor(_READERS) as pool:
-        read = pool.map(lambda name: _read(place.read(name)), place.names(FOLDER))
+        read = pool.map(lambda name: _read(name, place.read(name)), place.names(FOLDER))
     return [done for done in read if done is not None]
 
 
-def _read(content: bytes | None) -> Done | None:
+def _read(name: str, content: bytes | None) -> Done | None:
     try:
-        said = json.loads(content or b"")
-        done = Done(**{**said, "outputs": tuple(Written(**output) for output in said["outputs"])})
+        done = msgspec.json.decode(content or b"", type=Done)
         done.counted()
-    except (ValueError, TypeError, KeyError):
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return done
+    possible = {output_name(kind, done.unit) for kind in (HITS, ROWS)}
+    is_ours = name == _name(done.unit) and possible.issuperset(output.name for output in done.outputs)
+    return done if is_ours and done.finished.tzinfo else None
+
+
+def _name(unit_id: str) -> str:
+    return f"{FOLDER}/{unit_id}.json"
 
 
 def still_good(place: Place, done: Done) -> bool:
@@ -75,9 +92,13 @@ def still_good(place: Place, done: Done) -> bool:
     return all(place.size(output.name) == output.bytes for output in done.outputs)
 
 
-def remove(place: Place, stale: Iterable[Done]) -> None:
-    """Forget units, and delete what they wrote."""
-    for done in stale:
-        place.delete(f"{FOLDER}/{done.unit}.json")
-        for output in done.outputs:
-            place.delete(output.name)
+def keep_only(place: Place, units: Collection[str]) -> None:
+    """Forget all other units, and delete what they wrote, so that the folder holds one run.
+
+    By their names, since a file of the manifest may be lost, or say anything.
+    """
+    for folder in (FOLDER, HITS, ROWS):  # what is forgotten first is done again, whatever comes between
+        for name in place.names(folder):
+            unit = _OURS.fullmatch(name.removeprefix(f"{folder}/"))
+            if unit and unit[1] not in units:
+                place.delete(name)

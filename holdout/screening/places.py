@@ -15,6 +15,10 @@ import fsspec
 from holdout.errors import InvalidInput
 
 
+class OutputFailed(OSError):
+    """Results cannot be written, which no other input will change."""
+
+
 class Place:
     """A folder for results. Names are relative, with slashes."""
 

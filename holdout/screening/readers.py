@@ -4,18 +4,18 @@ No row is left out. One that cannot be read is an error of its own; an input tha
 raises `InvalidInput` (`input_damaged`).
 """
 
-import bz2
 import codecs
 import csv
 import gzip
 import io
 import lzma
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from itertools import dropwhile, islice, repeat
-from typing import Any, BinaryIO, Final, cast
+from itertools import repeat
+from typing import Any, Final, cast
 
 import msgspec
 import pyarrow as pa
@@ -23,27 +23,23 @@ import pyarrow.parquet as pq
 
 from holdout.errors import InvalidInput
 from holdout.questions import Questions, one_array, questions
-from holdout.screening.inputs import Format
-from holdout.screening.units import Unit, damaged
+from holdout.screening.inputs import Format, format_unknown
+from holdout.screening.streams import OPENERS
+from holdout.screening.units import MAX_LINE_BYTES, Unit, damaged, line_too_long, unreadable
 
 BATCH_ROWS: Final = 65_536
 BATCH_BYTES: Final = 256 * 1024 * 1024
 """A batch has fewer rows when they are large."""
 _CSV_PART: Final = 2_048
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+_CELL_BYTES: Final = 8
+"""What a cell takes at least, also an empty one."""
 
 ROW_MALFORMED: Final = "row_malformed"
 QUERY_MALFORMED: Final = "query_malformed"
 KEYS: Final = ("url", "sha256", "page_url")
 RESERVED: Final = "holdout_"
 """Beginning of the names of the answer's columns."""
-
-_OPENERS: Final[Mapping[str, Callable[[BinaryIO], Any]]] = {
-    "gzip": lambda file: gzip.GzipFile(fileobj=file),
-    "bz2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,10 @@ class Columns:
     sha256: str | None = None
     page_url: str | None = None
     """The page on which the picture was found."""
+
+    def named(self) -> dict[str, str]:
+        """Those that were named; a column named for one key is not found as another."""
+        return {key: name for key in KEYS if (name := getattr(self, key)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,28 @@ class Batch:
 def batches(unit: Unit, columns: Columns, *, only_keys: bool = False) -> Iterator[Batch]:
     """The rows of `unit`, in order.
 
-    Raises `InvalidInput`: `input_damaged`, `column_missing`, `column_twice`, `column_not_text`,
-    `column_reserved`, `no_column_to_look_up`; and OSError where the input cannot be read.
+    Raises `InvalidInput`: `input_damaged`, `input_unreadable`, `input_format_unknown`, `column_missing`,
+    `column_twice`, `column_not_text`, `column_reserved`, `no_column_to_look_up`.
     """
+    if unit.input.format is None:
+        raise format_unknown(unit.input.url)
     read = {
         Format.PARQUET: _parquet,
         Format.CSV: _csv,
         Format.NDJSON: _ndjson,
         Format.TEXT: _text,
     }[unit.input.format]
-    yield from read(unit, columns, only_keys)
+    try:
+        yield from read(unit, columns, only_keys)
+    except OSError as error:
+        raise unreadable(unit.input, error) from error
 
 
 def find_columns(names: Sequence[str], columns: Columns) -> dict[str, str]:
     """Which of the columns `names` hold which of the `KEYS`."""
-    found = {key: name for key in KEYS if (name := _find(names, getattr(columns, key), key))}
+    named = columns.named().values()
+    free = [name for name in names if name not in named]
+    found = {key: name for key in KEYS if (name := _find(names, free, getattr(columns, key), key))}
     if not found:
         raise InvalidInput(
             "no_column_to_look_up",
@@ -101,14 +108,14 @@ def find_columns(names: Sequence[str], columns: Columns) -> dict[str, str]:
     return found
 
 
-def _find(names: Sequence[str], wanted: str | None, usual: str) -> str:
+def _find(names: Sequence[str], free: Sequence[str], wanted: str | None, usual: str) -> str:
     if wanted is not None:
         if wanted not in names:
             raise InvalidInput(
                 "column_missing", f"There is no column {wanted!r}; there are {', '.join(names)[:300]}."
             )
         return wanted
-    usually = [name for name in names if name.lower() == usual]
+    usually = [name for name in free if name.lower() == usual]
     if len(usually) > 1:
         option = f"--{usual.replace('_', '-')}-column"
         raise InvalidInput("column_twice", f"Say which of {', '.join(usually)} is meant: {option}.")
@@ -175,15 +182,22 @@ def _text(unit: Unit, columns: Columns, only_keys: bool) -> Iterator[Batch]:
 
 
 def _ndjson(unit: Unit, columns: Columns, only_keys: bool) -> Iterator[Batch]:
+    named = columns.named()
+    names = {**{key: key for key in KEYS if key not in named and key not in named.values()}, **named}
+    fields = {name: f"field_{number}" for number, name in enumerate(dict.fromkeys(names.values()))}
     row_of_keys = msgspec.defstruct(
         "RowOfKeys",
-        [(key, str | None, None) for key in KEYS],
-        rename={key: getattr(columns, key) or key for key in KEYS},
+        [(attribute, str | None, None) for attribute in fields.values()],
+        rename={attribute: name for name, attribute in fields.items()},
     )
     decoder = msgspec.json.Decoder(row_of_keys)
     for block in _lines(unit):
         said, errors = _decoded(block.lines, decoder, row_of_keys())
-        keys = {key: pa.array([getattr(row, key) for row in said], pa.large_string()) for key in KEYS}
+        keys: dict[str, pa.Array] = {
+            key: pa.array([getattr(row, fields[names[key]]) for row in said], pa.large_string())
+            for key in KEYS
+            if key in names
+        }
         shown = keys if only_keys else {**keys, "line": pa.array(block.lines, pa.large_binary())}
         yield _listed_batch(block, shown, _questions(keys, errors), keys)
 
@@ -191,16 +205,16 @@ def _ndjson(unit: Unit, columns: Columns, only_keys: bool) -> Iterator[Batch]:
 def _decoded(
     lines: list[bytes], decoder: msgspec.json.Decoder[Any], nothing: Any
 ) -> tuple[list[Any], dict[int, str]]:
-    """A row for each line, `nothing` where the line is no object whose keys hold text; and those lines."""
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        said = decoder.decode_lines(b"\n".join(lines))
-        if len(said) == len(lines):  # it passes over empty lines
-            return said, {}
-    said, errors = [], {}
+    """A row for each line, `nothing` where the line is no object whose keys hold text; and those lines.
+
+    One by one: all at once, two objects on a line and a blank line would shift the rows between them.
+    """
+    said: list[Any] = []
+    errors: dict[int, str] = {}
     for number, line in enumerate(lines):
         try:
             said.append(decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             said.append(nothing)
             errors[number] = QUERY_MALFORMED
     return said, errors
@@ -248,7 +262,7 @@ def _lines(unit: Unit) -> Iterator[_Block]:
                 yield from _cut(whole, row, position())
                 row += whole.count(b"\n") + 1
             if len(rest) > MAX_LINE_BYTES:
-                raise damaged(unit.input, f"a line is longer than {MAX_LINE_BYTES} bytes")
+                raise line_too_long(unit.input)
         if left:
             raise damaged(unit.input, f"{left} bytes are missing")
     if rest:
@@ -269,7 +283,7 @@ def _opened(unit: Unit) -> Iterator[tuple[Any, Callable[[], int]]]:
         if unit.input.compression is None:
             yield stored, lambda: stored.tell() - unit.start
         else:
-            with cast(AbstractContextManager[Any], _OPENERS[unit.input.compression](stored)) as file:
+            with cast(AbstractContextManager[Any], OPENERS[unit.input.compression](stored)) as file:
                 yield file, stored.tell
 
 
@@ -277,17 +291,35 @@ def _csv(unit: Unit, columns: Columns, only_keys: bool) -> Iterator[Batch]:
     """Cells are text. A row with too few or too many fields, or with no UTF-8 in its URL, fails by itself."""
     with _opened(unit) as (file, position), _stream_errors(unit):
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        rows = _csv_rows(csv.reader(text, strict=True))
+        lines = _CsvLines(unit, text)
+        rows = _csv_rows(csv.reader(lines, strict=True), lines)
         header = next(rows, [])
-        for name in header:
-            if header.count(name) > 1:
+        for name, times in Counter(header).items():
+            if times > 1:
                 raise InvalidInput("column_twice", f"The column {name!r} stands twice in the header.")
         found = find_columns(header, columns)
         first_row = 0
-        while (block := _csv_block(rows, len(header))).rows:
+        while (block := _csv_block(rows, lines, len(header))).rows:
             yield _csv_batch(block, header, found, first_row, position(), only_keys)
             first_row += block.rows
         text.detach()
+
+
+class _CsvLines:
+    """Lines for the parser, and how much was read: it would gather a line or a row of any length."""
+
+    def __init__(self, unit: Unit, text: io.TextIOWrapper) -> None:
+        self._input, self._text = unit.input, text
+        self.read = 0
+        """Characters so far."""
+        self.row_start = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(MAX_LINE_BYTES + 1):
+            self.read += len(line)
+            if self.read - self.row_start > MAX_LINE_BYTES:
+                raise line_too_long(self._input)
+            yield line
 
 
 @dataclass(slots=True)
@@ -297,10 +329,15 @@ class _CsvBlock:
     errors: dict[int, str] = field(default_factory=dict)
 
 
-def _csv_block(rows: Iterator[list[str]], width: int) -> _CsvBlock:
+def _csv_block(rows: Iterator[list[str]], lines: _CsvLines, width: int) -> _CsvBlock:
     """Cells by column, from rows in small parts: the collector of garbage would look through large ones."""
     block = _CsvBlock([[] for _ in range(width)])
-    while block.rows < BATCH_ROWS and (part := list(islice(rows, _CSV_PART))):
+    most_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // (_CELL_BYTES * max(1, width))))
+    end = lines.read + BATCH_BYTES
+    while block.rows < most_rows and lines.read < end:
+        part = _csv_part(rows, lines, width, min(_CSV_PART, most_rows - block.rows), end)
+        if not part:
+            break
         for number, row in enumerate(part):
             if len(row) != width:
                 block.errors[block.rows + number] = ROW_MALFORMED
@@ -311,6 +348,17 @@ def _csv_block(rows: Iterator[list[str]], width: int) -> _CsvBlock:
     for column in block.columns:
         _mark_swallowed_rows(column, block.errors)
     return block
+
+
+def _csv_part(
+    rows: Iterator[list[str]], lines: _CsvLines, width: int, most: int, end: int
+) -> list[list[str]]:
+    part = []
+    for row in rows:
+        part.append(row if len(row) <= width else row[: width + 1])  # a line of commas is a great many
+        if len(part) == most or lines.read >= end:
+            break
+    return part
 
 
 def _mark_swallowed_rows(column: list[str], errors: dict[int, str]) -> None:
@@ -343,14 +391,16 @@ def _encoded(cells: Sequence[str]) -> pa.Array:
         return pa.array([cell.encode("utf-8", "surrogateescape") for cell in cells], pa.large_binary())
 
 
-def _csv_rows(reader: Iterable[list[str]]) -> Iterator[list[str]]:
+def _csv_rows(reader: Iterable[list[str]], lines: _CsvLines) -> Iterator[list[str]]:
     """Rows; blank lines are rows too, except before the first and after the last."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    blank = 0
-    for row in dropwhile(lambda row: not row, reader):
+    blank, begun = 0, False
+    for row in reader:
+        lines.row_start = lines.read
         if not row:
-            blank += 1
+            blank += begun
             continue
+        begun = True
         yield from repeat([], blank)
         blank = 0
         yield row

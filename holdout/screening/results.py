@@ -103,6 +103,10 @@ class Written:
     sha256: str
 
 
+def output_name(kind: str, unit_id: str) -> str:
+    return f"{kind}/{unit_id}.parquet"
+
+
 class Results:
     """The files of one unit: `hits/ID.parquet` and, where wanted, `rows/ID.parquet`. Made by `results`."""
 
@@ -122,7 +126,7 @@ class Results:
         self._rows[kind] += table.num_rows
 
     def name(self, kind: str) -> str:
-        return f"{kind}/{self._unit_id}.parquet"
+        return output_name(kind, self._unit_id)
 
     def finish(self) -> None:
         """No more rows; the files get their names when `results` is left."""

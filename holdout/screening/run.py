@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -14,10 +14,10 @@ from holdout import __version__
 from holdout.errors import Conflict, HoldoutError
 from holdout.policy import Tally
 from holdout.screening.inputs import Input
-from holdout.screening.manifest import Done, read_manifest, remove, settings_digest, still_good
+from holdout.screening.manifest import Done, keep_only, read_manifest, settings_digest, still_good
 from holdout.screening.places import Place
 from holdout.screening.results import HITS, ROWS
-from holdout.screening.units import Unit, units_of
+from holdout.screening.units import Unit, units_of, unreadable
 from holdout.screening.work import Settings
 from holdout.screening.workers import Failed, do_here, do_in_processes
 
@@ -73,7 +73,8 @@ def screen(
 ) -> Summary:
     """Screen files into the folder `settings.out`, and write `summary.json` there.
 
-    What an earlier run finished by the same settings is not done again, unless `again`. An input that cannot
+    What an earlier run finished by the same settings is not done again, unless `again` or a registry answered
+    it more than `ANSWERS_LAST` ago; all else that runs wrote into the folder is deleted. An input that cannot
     be screened is reported, and the others go on. Raises what ends the whole run: the source cannot be asked
     (`ClientError`, `SnapshotRefused`), nothing can be written (OSError), or somebody else is at it
     (`Conflict`, `out_in_use`); what was finished before stays finished.
@@ -85,7 +86,9 @@ def screen(
     digest = settings_digest(identity)
     with _held(place):
         units, failures = _planned(inputs)
-        done, todo = _sorted_out(place, units, digest, again=again)
+        done = {} if again else _good(place, units, digest, answered_by_registry=settings.asks_a_registry)
+        keep_only(place, done)
+        todo = [unit for unit in units if unit.id not in done]
         watcher.planned(
             weight=sum(unit.weight for unit in units),
             done=sum(unit.weight for unit in units if unit.id in done),
@@ -105,6 +108,7 @@ def screen(
                 watcher.failed(failed)
             else:
                 done[outcome.unit] = outcome
+        keep_only(place, done)  # who died between results and manifest left the results
         summary = Summary(len(inputs), found_again, Tally(), failures)
         for unit in units:
             if unit.id in done:
@@ -127,27 +131,21 @@ def _plan(given: Input) -> list[Unit] | Failure:
     except HoldoutError as error:
         return Failure(given.url, None, error.code, error.detail)
     except OSError as error:
-        return Failure(given.url, None, "input_unreadable", f"{given.url}: {error}")
+        said = unreadable(given, error)
+        return Failure(given.url, None, said.code, said.detail)
 
 
-def _sorted_out(
-    place: Place, units: Sequence[Unit], digest: str, *, again: bool
-) -> tuple[dict[str, Done], list[Unit]]:
-    """What is done and what is to do. What was done otherwise, or of an input that changed, is deleted."""
+def _good(place: Place, units: Sequence[Unit], digest: str, *, answered_by_registry: bool) -> dict[str, Done]:
+    """What an earlier run did, and as this one would."""
     by_id = {unit.id: unit for unit in units}
-    urls = {unit.input.url for unit in units}
+    now = datetime.now(UTC)
     good: dict[str, Done] = {}
-    stale: list[Done] = []
     for done in read_manifest(place):
         unit = by_id.get(done.unit)
-        if done.input in urls or done.settings != digest:
-            is_good = unit is not None and not again and done.is_of(unit, digest) and still_good(place, done)
-            if is_good:
-                good[done.unit] = done
-            else:
-                stale.append(done)
-    remove(place, stale)
-    return good, [unit for unit in units if unit.id not in good]
+        is_recent = done.is_recent(now) or not answered_by_registry
+        if unit and is_recent and done.is_of(unit, digest) and still_good(place, done):
+            good[done.unit] = done
+    return good
 
 
 def _record(
@@ -177,6 +175,7 @@ def _record(
         **summary.tally.record(),
         "hits": sum(output.rows for output in written if output.name.startswith(f"{HITS}/")),
         "results": {"hits": f"{HITS}/*.parquet", "rows": None if settings.hits_only else f"{ROWS}/*.parquet"},
+        "outputs": [asdict(output) for output in written],
         "inputs": [
             {
                 "input": one.url,

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdout.errors import InvalidInput
-from holdout.screening.inputs import Format, Input
+from holdout.screening.inputs import Format, Input, format_unknown
 
 UNIT_ROWS: Final = 1_048_576
 UNIT_BYTES: Final = 64 * 1024 * 1024
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""Of a line, or of a row of CSV. A longer one is damage, and nothing reads it whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,12 @@ class Unit:
 
 
 def units_of(given: Input) -> list[Unit]:
-    """The units of a file, in order; one at least. Raises `InvalidInput` (`input_damaged`), and OSError."""
+    """The units of a file, in order; one at least.
+
+    Raises `InvalidInput` (`input_damaged`, `input_format_unknown`), and OSError.
+    """
+    if given.format is None:
+        raise format_unknown(given.url)
     if given.format is Format.PARQUET:
         return list(_parquet_units(given))
     if given.is_local and not given.compression and given.format in (Format.TEXT, Format.NDJSON):
@@ -48,6 +55,14 @@ def units_of(given: Input) -> list[Unit]:
 
 def damaged(given: Input, why: object) -> InvalidInput:
     return InvalidInput("input_damaged", f"{given.url} cannot be read to its end: {why}")
+
+
+def line_too_long(given: Input) -> InvalidInput:
+    return damaged(given, f"a line is longer than {MAX_LINE_BYTES} bytes")
+
+
+def unreadable(given: Input, error: OSError) -> InvalidInput:
+    return InvalidInput("input_unreadable", f"{given.url}: {error}")
 
 
 def _parquet_units(given: Input) -> Iterator[Unit]:
@@ -74,7 +89,10 @@ def _line_units(given: Input) -> Iterator[Unit]:
     with given.open() as file:
         while block := file.read(UNIT_BYTES):
             if block[-1:] != b"\n":
-                block += file.readline()
+                rest = file.readline(MAX_LINE_BYTES + 1)
+                if len(rest) > MAX_LINE_BYTES:
+                    raise line_too_long(given)
+                block += rest
             rows = block.count(b"\n") + (block[-1:] != b"\n")
             yield Unit(given, number, start, start + len(block), first_row, rows, len(block))
             start, first_row, number = start + len(block), first_row + rows, number + 1

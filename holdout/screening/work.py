@@ -11,11 +11,12 @@ from holdout import __version__
 from holdout.errors import InvalidInput
 from holdout.opening import Choice
 from holdout.policy import Policy, Tally, decide
+from holdout.screening.inputs import Input
 from holdout.screening.manifest import Done, write_done
 from holdout.screening.places import Place
 from holdout.screening.readers import Batch, Columns, batches
 from holdout.screening.results import HITS, ROWS, Results, answer_columns, hit_rows, hit_table, results
-from holdout.screening.units import Unit, damaged
+from holdout.screening.units import Unit, damaged, unreadable
 from holdout.sources import Source, answered
 
 
@@ -28,6 +29,10 @@ class Settings:
     columns: Columns
     out: str
     hits_only: bool = False
+
+    @property
+    def asks_a_registry(self) -> bool:
+        return self.choice.server is not None
 
     def record(self, source: Source) -> dict[str, Any]:
         """What must stay the same for results to belong together."""
@@ -57,7 +62,7 @@ def screen_unit(
     """Screen a unit and put it into the manifest.
 
     Raises `InvalidInput` for an input that cannot be read or that changed meanwhile (`input_changed`),
-    OSError, and what the source raises; then nothing of the unit counts.
+    OSError where results cannot be written, and what the source raises; then nothing of the unit counts.
     """
     tally, told = Tally(), 0
     with results(place, unit.id) as written:
@@ -68,10 +73,7 @@ def screen_unit(
             told = share
         if unit.rows not in (None, tally.rows):
             raise damaged(unit.input, f"{tally.rows} rows were read of {unit.rows}")
-        if unit.input.current_version() != unit.input.version:
-            raise InvalidInput(
-                "input_changed", f"{unit.input.url} was changed while it was read; start again."
-            )
+        _require_unchanged(unit.input)
         written.finish()
     report(0, unit.weight - told)
     done = Done(
@@ -83,10 +85,19 @@ def screen_unit(
         settings=digest,
         outputs=tuple(written.written()),
         tally=tally.record(),
-        finished=clock().isoformat(),
+        finished=clock(),
     )
     write_done(place, done)
     return done
+
+
+def _require_unchanged(given: Input) -> None:
+    try:
+        version = given.current_version()
+    except OSError as error:
+        raise unreadable(given, error) from error
+    if version != given.version:
+        raise InvalidInput("input_changed", f"{given.url} was changed while it was read; start again.")
 
 
 def _screen(

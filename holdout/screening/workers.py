@@ -1,11 +1,11 @@
 """Processes that do units. What a worker dies of costs its unit, never the run."""
 
-import errno
 import multiprocessing
 import signal
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
@@ -15,15 +15,14 @@ from typing import Final
 import pyarrow as pa
 
 from holdout.errors import ClientError, HoldoutError, SnapshotRefused
-from holdout.screening.manifest import Done
-from holdout.screening.places import Place
+from holdout.screening.manifest import Done, settings_digest
+from holdout.screening.places import OutputFailed, Place
 from holdout.screening.units import Unit
 from holdout.screening.work import Report, Settings, screen_unit
 from holdout.sources import Source
 
 _MOST_DEATHS: Final = 2
 """A unit that this many workers died of is not tried again."""
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _STOP_SECONDS: Final = 10
 
 
@@ -51,7 +50,7 @@ def attempt(
     """Do a unit, or say why that cannot be.
 
     Raises what ends the whole run: the source cannot be asked (`ClientError`, `SnapshotRefused`), or nothing
-    can be written (OSError, disk full).
+    can be written (`OutputFailed`).
     """
     try:
         return screen_unit(
@@ -68,18 +67,34 @@ def attempt(
     except HoldoutError as error:
         return Failed(unit, error.code, error.detail)
     except OSError as error:
-        if error.errno in _FULL:
-            raise
-        return Failed(unit, "input_unreadable", f"{unit.input.url}: {error}")
+        # Not the input's, of which that is `input_unreadable`.
+        why = f"The results cannot be written to {place.url}: {error.strerror or error}"
+        raise OutputFailed(error.errno, why, error.filename) from error
     except Exception as error:
         where = traceback.format_exception(error)[-2:]
         return Failed(unit, "unit_crashed", f"{unit.input.url}: {''.join(where).strip()}")
 
 
+@contextmanager
+def _opened(settings: Settings, digest: str) -> Iterator[Source]:
+    """The source that the run began with.
+
+    Raises what `Choice.opened` does, and `SnapshotRefused` (`snapshot_differs`): somebody may have updated
+    the snapshot's folder meanwhile, and one record cannot speak of two snapshots.
+    """
+    with settings.choice.opened() as source:
+        if settings_digest(settings.record(source)) != digest:
+            raise SnapshotRefused(
+                "snapshot_differs",
+                f"The snapshot in {settings.choice.snapshot} was replaced after the run began. Start again.",
+            )
+        yield source
+
+
 def do_here(units: Sequence[Unit], settings: Settings, digest: str, report: Report) -> Iterator[Outcome]:
     """One unit after the other, in this process."""
     place = Place(settings.out)
-    with settings.choice.opened() as source:
+    with _opened(settings, digest) as source:
         for unit in units:
             yield attempt(unit, settings=settings, digest=digest, source=source, place=place, report=report)
 
@@ -189,7 +204,7 @@ def _work(pipe: Connection, settings: Settings, digest: str) -> None:
     pa.set_cpu_count(1)
     try:
         place = Place(settings.out)
-        with settings.choice.opened() as source:
+        with _opened(settings, digest) as source:
             while (unit := pipe.recv()) is not None:
                 outcome = attempt(
                     unit,
@@ -203,7 +218,8 @@ def _work(pipe: Connection, settings: Settings, digest: str) -> None:
     except (EOFError, ConnectionError):
         return
     except (HoldoutError, OSError) as error:
-        pipe.send(error)
+        with suppress(ConnectionError):
+            pipe.send(error)
 
 
 def _leave(*_: object) -> None:

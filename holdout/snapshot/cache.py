@@ -7,6 +7,7 @@ nobody else can write to, is used; with any other, and with a damaged one, the s
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from holdout.snapshot.search import Searchable
 _HEAD: Final = struct.Struct("<8s32sQ16s")  # magic, digest of the state, entries, XXH3-128 of what follows
 _MAGIC: Final = b"HOCACHE1"
 _WRITABLE_BY_OTHERS: Final = 0o022
+_STALE_SECONDS: Final = 3600
+"""Writing takes seconds: whoever began a file so long ago was killed."""
 
 
 def cached(folder: Path, digest: bytes) -> Searchable | None:
@@ -61,6 +64,9 @@ def keep(folder: Path, digest: bytes, state: Searchable) -> None:
         for other in folder.glob("*.decoded"):
             if other != path:
                 other.unlink(missing_ok=True)  # who has it mapped keeps it
+        for begun in folder.glob("*.decoding"):
+            if time.time() - begun.stat().st_mtime > _STALE_SECONDS:
+                begun.unlink(missing_ok=True)
 
 
 def _path(folder: Path, digest: bytes) -> Path:

@@ -1,8 +1,12 @@
 """From files to a state: everything that must hold before anybody screens with one."""
 
-from collections.abc import Sequence
-from datetime import datetime
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from holdout.durable import replacing_file
 from holdout.errors import SnapshotRefused
@@ -11,6 +15,10 @@ from holdout.signing import PublicKey
 from holdout.snapshot.files import Header, SnapshotFile, damaged, read_snapshot_file
 from holdout.snapshot.folder import Stored, chain, file_name, seen_version, stored_files
 from holdout.snapshot.state import State, changed
+
+_CLOCK_SKEW: Final = timedelta(days=1)
+"""A clock further behind than this has been set back, which would keep a snapshot fresh for ever."""
+_LOCK_FILE: Final = "lock"
 
 
 def load(path: Path, *, public_keys: Sequence[PublicKey]) -> list[SnapshotFile]:
@@ -52,6 +60,12 @@ def refuse_outdated(header: Header, *, now: datetime, seen: int) -> None:
         raise SnapshotRefused(
             "snapshot_expired", f"The snapshot was good until {header.expires.isoformat()}; fetch another."
         )
+    if now < header.created - _CLOCK_SKEW:
+        raise SnapshotRefused(
+            "snapshot_expired",
+            f"This machine's clock says {now.isoformat()}, but the snapshot was made at "
+            f"{header.created.isoformat()}: set the clock; nobody can tell whether the snapshot is still good.",
+        )
     if header.hosts != TABLE_VERSION:
         raise SnapshotRefused(
             "snapshot_hosts_differ",
@@ -60,26 +74,61 @@ def refuse_outdated(header: Header, *, now: datetime, seen: int) -> None:
         )
 
 
-def install(folder: Path, content: bytes, *, public_keys: Sequence[PublicKey], now: datetime) -> Header:
-    """Add a downloaded base or delta to a folder and delete the files that are not needed any more.
+def install(folder: Path, *contents: bytes, public_keys: Sequence[PublicKey], now: datetime) -> Header:
+    """Add downloaded files, each following on the one before, and delete what is not needed any more.
+
+    They count together: a base may be older than what was seen when the delta with it is not. A folder that is
+    as new already stays as it is.
 
     Raises `SnapshotRefused` as `Snapshot.open` does, or `snapshot_gap` when a delta does not start from the
-    folder's version, and `Unavailable` (`storage_full`, `storage_failed`); then the folder is as it was.
+    version before it, and `Unavailable` (`storage_full`, `storage_failed`); then its snapshot is as it was.
     """
-    file = read_snapshot_file(content, public_keys=public_keys)
-    header = file.header
-    before = load(folder, public_keys=public_keys) if header.since else []
-    if before and before[-1].header.version != header.since:
-        raise SnapshotRefused("snapshot_gap", f"The delta needs version {header.since}; fetch the base.")
+    files = [read_snapshot_file(content, public_keys=public_keys) for content in contents]
+    if files[0].header.since:
+        load(folder, public_keys=public_keys)  # so that no folder is made for a delta that follows on nothing
     folder.mkdir(parents=True, exist_ok=True)
-    refuse_outdated(header, now=now, seen=seen_version(folder))
-    state_of([*before, file])
-    with replacing_file(folder / file_name(since=header.since, version=header.version)) as stored:
-        stored.write(content)
-    stored_now = stored_files(folder)
-    for unneeded in set(stored_now) - set(chain(stored_now)):
-        unneeded.path.unlink(missing_ok=True)
-    return header
+    with _alone_in(folder):
+        before = _sound(folder, public_keys)
+        newest = files[-1].header
+        refuse_outdated(newest, now=now, seen=seen_version(folder))
+        if before and before[-1].header.version >= newest.version:
+            return before[-1].header
+        files = [*before, *files] if files[0].header.since else files
+        for earlier, later in pairwise(file.header for file in files):
+            if later.since != earlier.version:
+                raise SnapshotRefused(
+                    "snapshot_gap", f"The delta needs version {later.since}; fetch the base."
+                )
+        state_of(files)
+        names = [file_name(since=file.header.since, version=file.header.version) for file in files]
+        for name, content in zip(names[-len(contents) :], contents, strict=True):
+            with replacing_file(folder / name) as stored:
+                stored.write(content)
+        _delete_others(folder, set(names))
+    return newest
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two updates of a folder at once would delete each other's files; the second waits for the first."""
+    with (folder / _LOCK_FILE).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sound(folder: Path, public_keys: Sequence[PublicKey]) -> list[SnapshotFile]:
+    """What is there; nothing where it could not be opened."""
+    try:
+        return load(folder, public_keys=public_keys)
+    except SnapshotRefused:
+        return []
+
+
+def _delete_others(folder: Path, needed: set[str]) -> None:
+    """By name: a damaged file of a newer base must not be taken for the way to the newest version."""
+    others = [stored.path for stored in stored_files(folder) if stored.path.name not in needed]
+    for path in [*others, *folder.glob("*.snapshot.*.new")]:  # the latter of updates that were killed
+        path.unlink(missing_ok=True)
 
 
 def _read(stored: Stored, public_keys: Sequence[PublicKey]) -> SnapshotFile:

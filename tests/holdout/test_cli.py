@@ -119,16 +119,28 @@ def test_json_is_for_programs(server: str, capsys: Out) -> None:
     assert second["uses"] == {}
 
 
-def test_a_file_is_asked_about_by_its_fingerprints(
-    server: str, stub: RegistryStub, tmp_path: Path, capsys: Out
+def test_a_file_is_asked_about_by_its_digest_where_nothing_else_can_be(
+    server: str, stub: RegistryStub, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("HOLDOUT_KEY")
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(b"no picture at all")
     digest = hashlib.sha256(b"no picture at all").hexdigest()
     stub.says[digest] = ASK_FIRST
     assert main(["check", str(picture)]) == 1
-    assert stub.asked == [[digest]]
-    assert "conditional: train_gen" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "conditional: train_gen" in said.out
+    assert "compared by digest alone" in said.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\xff\xd8\xff\xe0 cut"])
+def test_a_file_that_cannot_be_looked_at_was_not_checked(
+    server: str, stub: RegistryStub, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "picture.jpg").write_bytes(content)
+    assert main(["check", str(tmp_path / "picture.jpg"), "--on-unset", "keep"]) == 2
+    assert stub.asked == []
 
 
 @pytest.mark.slow

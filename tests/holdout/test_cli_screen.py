@@ -1,7 +1,9 @@
 """`holdout screen`: files in, hits and a summary out."""
 
 import bz2
+import errno
 import gzip
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from holdout.cli import main
+from holdout.errors import SnapshotRefused
+from holdout.opening import Choice
+from holdout.policy import policy
+from holdout.screening.inputs import Input, find_inputs
+from holdout.screening.manifest import settings_digest
+from holdout.screening.readers import Columns
+from holdout.screening.units import units_of
+from holdout.screening.work import Settings
+from holdout.screening.workers import do_here, do_in_processes
+from holdout.snapshot.folder import file_name
 from tests.holdout.registry_server import serving
 from tests.holdout.registry_stub import ASK_FIRST, NO_AI, OPEN, RegistryStub, later, problem
+from tests.holdout.snapshot_stories import KEY, base, saying
 
 RESERVED = "https://a.example/deny"
 POLICY = ["--use", "train_gen", "--on-unset", "keep", "--on-review", "hold"]
@@ -337,6 +352,79 @@ def test_what_changed_is_done_again(
     assert (table(out, "rows").num_rows, summary(out)["rows"]) == (rows, rows)
 
 
+@pytest.mark.parametrize(("hours", "times"), [(47, 1), (49, 2)])
+def test_what_a_registry_said_long_ago_is_asked_again(
+    hours: int, times: int, run: Run, out: Path, tmp_path: Path, stub: RegistryStub
+) -> None:
+    given = parquet(tmp_path / "a.parquet", {"url": urls(5, 2)})
+    assert run(given) == 0
+    asked = len(stub.asked)
+    (path,) = out.glob("manifest/*")
+    done = json.loads(path.read_text())
+    done["finished"] = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+    path.write_text(json.dumps(done))
+    assert run(given) == 0
+    assert len(stub.asked) == times * asked
+
+
+def test_the_summary_names_its_files_and_the_folder_holds_no_others(
+    run: Run, out: Path, tmp_path: Path
+) -> None:
+    """Not those of inputs that were renamed, damaged, or done by a run that left no word of it."""
+    for name in "abc":
+        parquet(tmp_path / f"in/{name}.parquet", {"url": urls(5, 2)})
+    assert run(tmp_path / "in") == 0
+    assert len(summary(out)["outputs"]) == 6
+    (tmp_path / "in/a.parquet").rename(tmp_path / "in/d.parquet")
+    damage(tmp_path / "in/b.parquet", "cut")
+    lost = out / f"rows/lost-{'0' * 12}-00000.parquet"
+    lost.write_bytes(b"PAR1")
+    (out / "rows/notes.parquet").write_bytes(b"a stranger's")
+    assert run(tmp_path / "in") == 2
+    for output in summary(out)["outputs"]:
+        content = (out / output["name"]).read_bytes()
+        assert (output["bytes"], output["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+        assert output["rows"] == pq.read_metadata(out / output["name"]).num_rows
+    there = {str(path.relative_to(out)) for kind in ("rows", "hits") for path in (out / kind).iterdir()}
+    assert there == {output["name"] for output in summary(out)["outputs"]} | {"rows/notes.parquet"}
+    assert {Path(name).name[0] for name in there} == {"c", "d", "n"}
+
+
+@pytest.mark.parametrize("field", ["unit", "outputs"])
+def test_a_manifest_cannot_have_anything_else_deleted(
+    field: str, run: Run, out: Path, tmp_path: Path
+) -> None:
+    given = parquet(tmp_path / "a.parquet", {"url": urls(5, 2)})
+    assert run(given) == 0
+    mine = tmp_path / "mine.json"
+    mine.write_text("{}")
+    (path,) = out.glob("manifest/*")
+    done = json.loads(path.read_text())
+    if field == "unit":
+        done["unit"] = "../../mine"
+    else:
+        done["outputs"][0] |= {"name": "../mine.json", "bytes": 2}
+    path.write_text(json.dumps(done))
+    assert run(given) == 0
+    assert run(given, "--again") == 0
+    assert mine.exists()
+    assert {output["name"].split("/")[0] for output in summary(out)["outputs"]} == {"rows", "hits"}
+
+
+def test_a_pattern_reports_what_it_cannot_read(
+    run: Run, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parquet(tmp_path / "in/a.parquet", {"url": urls(5)})
+    (tmp_path / "in/b.tsv").write_text("url\n")
+    (tmp_path / "in/_SUCCESS").write_text("")
+    assert run(tmp_path / "in/*") == 2
+    assert {Path(one["input"]).name: one["state"] for one in summary(out)["inputs"]} == {
+        "a.parquet": "done",
+        "b.tsv": "failed",
+    }
+    assert "input_format_unknown" in capsys.readouterr().err
+
+
 @pytest.fixture
 def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("holdout.screening.units.UNIT_ROWS", 1_000)
@@ -527,8 +615,6 @@ def _kill_if_it_reads(pid: int, path: Path) -> None:
 def test_a_full_disk_ends_the_run_and_nothing_half_written_stays(
     run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import errno
-
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -539,6 +625,64 @@ def test_a_full_disk_ends_the_run_and_nothing_half_written_stays(
     assert "No space left" in capsys.readouterr().err
     assert [path.name for path in out.rglob("*") if path.is_file()] == [".lock"]
     assert run(given) == 0
+
+
+def test_results_that_cannot_be_written_are_not_blamed_on_the_inputs(
+    run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for name in "abc":
+        parquet(tmp_path / f"in/{name}.parquet", {"url": urls(5, 2)})
+    monkeypatch.setattr("holdout.screening.places.durable_replace", refused)
+    assert run(tmp_path / "in") == 2
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "input_unreadable" not in said
+    assert not (out / "summary.json").exists()
+
+
+def test_an_input_that_the_disk_does_not_give_fails_alone(
+    run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        parquet(tmp_path / f"in/{name}.parquet", {"url": urls(5, 2)})
+    version = Input.current_version
+
+    def away(given: Input) -> str | None:
+        if given.url.endswith("a.parquet"):
+            raise OSError(errno.EIO, "Input/output error")
+        return version(given)
+
+    monkeypatch.setattr(Input, "current_version", away)
+    assert run(tmp_path / "in") == 2
+    assert [one["state"] for one in summary(out)["inputs"]] == ["failed", "done"]
+    assert summary(out)["inputs"][0]["errors"][0]["code"] == "input_unreadable"
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_snapshot_that_is_replaced_during_a_run_ends_it(workers: int, tmp_path: Path) -> None:
+    """A worker opens the folder later than the run did."""
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    now = datetime.now(UTC)
+    file = base(saying({}), version=1, created=now, expires=now + timedelta(days=2))
+    (folder / file_name(since=0, version=1)).write_bytes(file)
+    choice = Choice(snapshot=folder, public_keys=(KEY.public.text,))
+    settings = Settings(
+        choice, policy(use="train_gen", on_unset="keep", on_review="hold"), Columns(), str(tmp_path / "out")
+    )
+    units = [
+        unit
+        for name in "ab"
+        for unit in units_of(find_inputs([str(parquet(tmp_path / f"{name}.parquet", {"url": urls(5)}))])[0])
+    ]
+    other = settings_digest({"source": "the one before"})
+    do = do_here if workers == 1 else partial(do_in_processes, workers=workers)
+    with pytest.raises(SnapshotRefused, match="snapshot_differs"):
+        list(do(units, settings, other, lambda *_: None))
+    assert not list(tmp_path.glob("out/*/*"))
 
 
 @pytest.mark.parametrize(

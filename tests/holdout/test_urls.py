@@ -402,3 +402,14 @@ def test_every_folder_of_a_url_is_among_its_keys_and_no_sibling_is(url: Canonica
     assert found == folders
     sibling = CanonicalUrl(url.host, url.port, "/" + url.path.strip("/") + "-sibling/", "")
     assert path_key(sibling.href) not in rule_keys(url)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("behind", ["https://b.example/2.jpg", "#x", "?y", "/3.jpg"])
+def test_two_urls_that_a_line_end_joins_are_none(end: str, behind: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        canonicalize(f"https://a.example/1.jpg#top{end}{behind}")
+    assert refusal.value.code == "url_invalid"
+    with pytest.raises(InvalidInput):
+        canonicalize(f"https://a.example/1.jpg{end}{behind}")
+    assert canonicalize(f" {end}https://a.example/1.jpg{end}{end}").path == "/1.jpg"
