@@ -74,9 +74,9 @@ def main(argv: Sequence[str] = ()) -> int:
 
 def questions(loaded: registry.Loaded, rows: int) -> list[str]:
     chance = random.Random(3)  # noqa: S311
-    urls = [url.replace("\n", "").removesuffix("\r") for url in generated(rows, seed=5)]
+    urls = [url.replace("\n", "").rstrip("\r") for url in generated(rows, seed=5)]
     for place in chance.sample(range(rows), rows // 20):
-        urls[place] = chance.choice(loaded.urls)
+        urls[place] = chance.choice(loaded.urls).replace("\n", "").rstrip("\r")
     return urls
 
 
@@ -128,6 +128,8 @@ def one_job(
         )
     )
     wanted = [(url, *what) for url, what in zip(urls, expected, strict=True)]
+    for given, due in [pair for pair in zip(answered, wanted, strict=False) if pair[0] != pair[1]][:3]:
+        print(f"  wrong: {given} instead of {due}")
     return {
         "lost": max(0, len(wanted) - len(answered)),
         "doubled": max(0, len(answered) - len(wanted)),

@@ -1,6 +1,6 @@
 """What a caller sees when no view answered: problem documents for programs, pages for people.
 
-A database or broker that is away is 503, never a made-up answer.
+A database, broker or index that is away is 503, never a made-up answer.
 """
 
 import sys
@@ -20,7 +20,7 @@ _AWAY = Unavailable("registry_unavailable", "The registry cannot answer now; try
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500; Django calls it while the exception is being handled."""
-    away = isinstance(sys.exception(), OperationalError | InterfaceError | RedisError)
+    away = isinstance(sys.exception(), OperationalError | InterfaceError | RedisError | Unavailable)
     if request.path.startswith(_FOR_PROGRAMS):
         if away:
             return problem_of(_AWAY)

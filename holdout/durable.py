@@ -35,12 +35,14 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replacing_file(path: Path) -> Iterator[BinaryIO]:
+def replacing_file(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
     """Write `path` anew: what stood there stays until the new file is whole and on disk.
 
-    Raises as `durable_file` does. Of several that replace a file at once the last one counts.
+    Raises as `durable_file` does. One process at a time may replace a file, unless it is `shared`: then the
+    last one counts, and one that is killed leaves a file under a name that nobody uses again.
     """
-    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    unique = f".{secrets.token_hex(4)}" if shared else ""
+    new = path.with_name(f"{path.name}{unique}.new")
     with durable_file(new) as file:
         yield file
     try:

@@ -81,7 +81,7 @@ def _fetch(registry: Client, folder: Path, trusted: list[str], *, as_json: bool)
         raise InvalidInput("public_key_missing", _introduced(registry))
     keys = [PublicKey.from_text(text) for text in trusted]
     registry.fetch_snapshot(folder, public_keys=keys)
-    with replacing_file(folder / options.KEY_FILE) as file:
+    with replacing_file(folder / options.KEY_FILE, shared=True) as file:
         file.write("".join(f"{text}\n" for text in trusted).encode())
     _show(_described(folder, trusted), as_json=as_json)
 

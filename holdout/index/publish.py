@@ -120,9 +120,16 @@ class Publisher:
                 return self._publish(Generation(base, overlay))
 
     def heartbeat(self) -> None:
-        """Tell readers that what is published still holds. Raises `Unavailable` as `publish_overlay` does."""
+        """Tell readers that what is published still holds.
+
+        Raises `Unavailable` as `publish_overlay` does, and `index_missing` where somebody deleted its files:
+        the next publisher then finds nothing, and begins with a base.
+        """
         with self._state:
-            write_manifest(self._folder / MANIFEST, self._manifest_of(self._current(), self._version))
+            manifest = self._manifest_of(self._current(), self._version)
+            if not all((self._folder / name).exists() for name in manifest.files):
+                raise missing()
+            write_manifest(self._folder / MANIFEST, manifest)
 
     def _current(self) -> Generation:
         if self._generation is None:

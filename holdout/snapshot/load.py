@@ -64,7 +64,7 @@ def refuse_outdated(header: Header, *, now: datetime, seen: int) -> None:
         raise SnapshotRefused(
             "snapshot_expired",
             f"This machine's clock says {now.isoformat()}, but the snapshot was made at "
-            f"{header.created.isoformat()}: set the clock; nobody can tell whether the snapshot is still good.",
+            f"{header.created.isoformat()}: set the clock, or nobody can tell whether it is still good.",
         )
     if header.hosts != TABLE_VERSION:
         raise SnapshotRefused(
@@ -77,23 +77,24 @@ def refuse_outdated(header: Header, *, now: datetime, seen: int) -> None:
 def install(folder: Path, *contents: bytes, public_keys: Sequence[PublicKey], now: datetime) -> Header:
     """Add downloaded files, each following on the one before, and delete what is not needed any more.
 
-    They count together: a base may be older than what was seen when the delta with it is not. A folder that is
-    as new already stays as it is.
+    They count together: a base may be older than what was seen when the delta with it is not. A folder that
+    is as new already stays as it is.
 
     Raises `SnapshotRefused` as `Snapshot.open` does, or `snapshot_gap` when a delta does not start from the
     version before it, and `Unavailable` (`storage_full`, `storage_failed`); then its snapshot is as it was.
     """
     files = [read_snapshot_file(content, public_keys=public_keys) for content in contents]
-    if files[0].header.since:
-        load(folder, public_keys=public_keys)  # so that no folder is made for a delta that follows on nothing
+    follows = files[0].header.since > 0
+    if follows and not folder.is_dir():
+        raise _missing("is not in that folder")
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
-        before = _sound(folder, public_keys)
+        before = load(folder, public_keys=public_keys) if follows else _sound(folder, public_keys)
         newest = files[-1].header
         refuse_outdated(newest, now=now, seen=seen_version(folder))
         if before and before[-1].header.version >= newest.version:
             return before[-1].header
-        files = [*before, *files] if files[0].header.since else files
+        files = [*before, *files] if follows else files
         for earlier, later in pairwise(file.header for file in files):
             if later.since != earlier.version:
                 raise SnapshotRefused(
@@ -102,7 +103,7 @@ def install(folder: Path, *contents: bytes, public_keys: Sequence[PublicKey], no
         state_of(files)
         names = [file_name(since=file.header.since, version=file.header.version) for file in files]
         for name, content in zip(names[-len(contents) :], contents, strict=True):
-            with replacing_file(folder / name) as stored:
+            with replacing_file(folder / name, shared=True) as stored:
                 stored.write(content)
         _delete_others(folder, set(names))
     return newest
@@ -127,7 +128,7 @@ def _sound(folder: Path, public_keys: Sequence[PublicKey]) -> list[SnapshotFile]
 def _delete_others(folder: Path, needed: set[str]) -> None:
     """By name: a damaged file of a newer base must not be taken for the way to the newest version."""
     others = [stored.path for stored in stored_files(folder) if stored.path.name not in needed]
-    for path in [*others, *folder.glob("*.snapshot.*.new")]:  # the latter of updates that were killed
+    for path in [*others, *folder.glob("*.snapshot*.new")]:  # the latter of updates that were killed
         path.unlink(missing_ok=True)
 
 

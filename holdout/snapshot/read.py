@@ -23,7 +23,7 @@ from holdout.url_keys import TAG_LENGTH, UrlKeys
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
-    """Keys of some rows for which there is an entry: a line each, rows ascending."""
+    """Keys of some rows for which there may be an entry: a line each, rows ascending."""
 
     row: NDArray[np.int64]
     key: NDArray[np.uint8]
@@ -108,15 +108,6 @@ class Snapshot:
         codes = np.zeros(len(digests), np.uint8)
         codes[which] = code
         return codes
-
-    def hits(self, keys: UrlKeys) -> Hits:
-        """The keys behind what `urls` found, to be confirmed by the registry."""
-        return _packed(keys, [(column, self.entries.find(column.probe)[0]) for column in _columns(keys)])
-
-    def file_hits(self, digests: NDArray[np.uint8]) -> Hits:
-        """The keys behind what `files` found."""
-        which, _ = self.entries.find(_file_probes(digests))
-        return Hits(which, digests[which, :16])
 
 
 def every_key(keys: UrlKeys, rows: NDArray[np.bool_]) -> Hits:

@@ -285,6 +285,28 @@ def test_figures_come_from_the_benchmarks(tmp_path: Path) -> None:
     assert set(missing) == KEYS_OF_FIGURES - {"online_files_per_server_core_s"}
 
 
+def test_a_cancelled_job_that_was_waited_for_is_no_success(
+    server: str, stub: RegistryStub, tmp_path: Path
+) -> None:
+    table = tmp_path / "scraped.csv"
+    table.write_text("url\nhttps://a.example/\n")
+    stub.job_states.append({"state": "cancelled"})
+    assert main(["job", "submit", str(table), "--wait"]) == 2
+    stub.job_states.append({"state": "cancelled"})
+    assert main(["job", "status", JOB]) == 2
+
+
+def test_who_interrupts_it_is_told_what_that_means(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "job", interrupt)
+    assert main(["job", "status", JOB]) == 130
+    assert "What was finished stays finished" in capsys.readouterr().err
+
+
 def commands(group: Any, *names: str) -> Iterator[tuple[str, Any]]:
     """Every command below a group, by its whole name."""
     for name, command in group.commands.items():

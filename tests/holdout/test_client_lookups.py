@@ -207,6 +207,8 @@ GOOD = hits([checked(NO_AI), checked(OPEN), {"status": "failed", "error": {"code
         ({**GOOD, "hits": {**GOOD["hits"], "source": []}}, "differ in length"),
         ({**GOOD, "hits": {**GOOD["hits"], "outcome": [0, 2]}}, "outcome that it does not have"),
         ({**GOOD, "hits": {**GOOD["hits"], "outcome": [0, -1]}}, "outcome that it does not have"),
+        ({**GOOD, "hits": {**GOOD["hits"], "outcome": [0, 2**63]}}, "too large"),
+        ({**GOOD, "hits": {**GOOD["hits"], "row": [0, 2**64]}}, "too large"),
         ({**GOOD, "failed": {"row": [2], "code": []}}, "differ in length"),
         ({**GOOD, "failed": {"row": [2], "code": [""]}}, "both checked and failed"),
         ({**GOOD, "outcomes": [{"train_gen": "allow"}, OPEN]}, "cannot read"),

@@ -163,6 +163,21 @@ def test_a_call_larger_than_the_burst_waits_for_all_of_it_and_no_longer() -> Non
     assert world.waits == [10.0]
 
 
+def test_waiting_for_quota_uses_up_patience_too() -> None:
+    pace = Pace()
+    pace.learn(limits(0, burst=1, seconds=999_999_999), now=1_000.0)
+    world = World([OK])
+    with pytest.raises(RegistryAway) as away:
+        world.hold(pace=pace)
+    assert (away.value.code, world.waits, world.sent) == ("quota_exceeded", [], 0)
+
+
+def test_a_number_longer_than_headers_have_teaches_nothing() -> None:
+    pace = Pace()
+    pace.learn({"ratelimit": '"lookups";r=0', "ratelimit-policy": f'"lookups";q=1;w={"9" * 5_000}'}, now=0.0)
+    assert pace.seconds_before("lookups", 1, now=0.0) == 0.0
+
+
 def test_what_was_sent_counts_before_the_answer_comes() -> None:
     pace = Pace()
     pace.learn(limits(2_500), now=0.0)

@@ -162,6 +162,43 @@ def test_who_was_away_for_too_long_fetches_the_base(
     assert paths(registry) == ["/v1/snapshots", "/v1/snapshots/4"]
 
 
+def test_where_nothing_leads_to_the_newest_version_it_is_refused(
+    registry: Publisher, client: Client, tmp_path: Path
+) -> None:
+    """As when the delta from the base was too large to be kept, and no base took its place."""
+    registry.with_deltas = False
+    with pytest.raises(SnapshotRefused) as refused:
+        client.fetch_snapshot(tmp_path, public_keys=[KEY.public])
+    assert refused.value.code == "snapshot_gap"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("which", ["base-*", "delta-*"])
+@pytest.mark.parametrize("harm", ["damaged", "deleted"])
+def test_a_damaged_folder_is_repaired_by_fetching_again(
+    harm: str, which: str, registry: Publisher, client: Client, tmp_path: Path
+) -> None:
+    client.fetch_snapshot(tmp_path, public_keys=[KEY.public])
+    Snapshot.open(tmp_path, public_key=KEY.public, now=NOW)
+    (path,) = tmp_path.glob(which)
+    if harm == "damaged":
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    else:
+        path.unlink()
+    assert client.fetch_snapshot(tmp_path, public_keys=[KEY.public]).version == 2
+    assert Snapshot.open(tmp_path, public_key=KEY.public, now=NOW).version == 2
+
+
+def test_after_a_change_of_keys_everything_is_fetched_anew(
+    registry: Publisher, client: Client, tmp_path: Path
+) -> None:
+    client.fetch_snapshot(tmp_path, public_keys=[KEY.public])
+    Snapshot.open(tmp_path, public_key=KEY.public, now=NOW)
+    registry.key = OTHER_KEY
+    assert client.fetch_snapshot(tmp_path, public_keys=[OTHER_KEY.public]).version == 2
+    assert Snapshot.open(tmp_path, public_key=OTHER_KEY.public, now=NOW).version == 2
+
+
 def test_what_is_published_in_between_is_asked_for_again(
     registry: Publisher, client: Client, tmp_path: Path
 ) -> None:

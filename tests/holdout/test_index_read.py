@@ -225,15 +225,17 @@ def test_a_base_that_is_gone_is_damage(tmp_path: Path, index: ReadIndex, publish
     assert _refused(index) == "index_damaged"
 
 
-def test_a_base_that_is_gone_is_damage_also_to_who_has_it_open(
+def test_a_base_that_is_gone_gets_no_further_heartbeat(
     tmp_path: Path, index: ReadIndex, publisher: Publisher
 ) -> None:
+    """Who has it open goes on until it is stale; somebody has to write a new one."""
     _base(publisher, 1)
     view = index.view()
     (tmp_path / "base-10-1.index").unlink()
-    publisher.heartbeat()
-    assert _refused(index) == "index_damaged"
+    with pytest.raises(Unavailable):
+        publisher.heartbeat()
     assert _said(view) == [1]
+    assert _refused(ReadIndex(tmp_path)) == "index_damaged"
 
 
 def test_a_damaged_base_is_not_answered_from_and_a_new_one_is(

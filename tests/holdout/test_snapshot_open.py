@@ -1,6 +1,8 @@
 """Opening a folder: what must hold before anybody screens, and what is remembered."""
 
 import os
+import threading
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from holdout.durable import replacing_file
 from holdout.errors import SnapshotRefused, Unavailable
 from holdout.signing import PublicKey, SigningKey
 from holdout.snapshot.folder import chain, file_name, remember_seen, seen_version, stored_files
@@ -45,7 +48,7 @@ def put(folder: Path, content: bytes, *, since: int = 0, version: int = 1) -> Pa
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != "lock")
 
 
 def put_chain(folder: Path) -> None:
@@ -233,6 +236,90 @@ def test_what_may_not_be_opened_is_not_added(
     assert said(opened(tmp_path)) == SECOND
 
 
+def test_a_clock_that_was_set_back_makes_no_snapshot_fresh(tmp_path: Path) -> None:
+    put(tmp_path, base(state_of(FIRST)))
+    opened(tmp_path, now=NOW - timedelta(hours=23))
+    with pytest.raises(SnapshotRefused, match="clock") as refused:
+        opened(tmp_path, now=NOW - timedelta(hours=25))
+    assert refused.value.code == "snapshot_expired"
+
+
+def test_a_base_older_than_what_was_seen_is_added_with_the_delta_that_leads_on(tmp_path: Path) -> None:
+    one, two, three = map(state_of, (FIRST, SECOND, THIRD))
+    add(tmp_path, base(three, version=3))
+    opened(tmp_path)
+    (tmp_path / file_name(since=0, version=3)).unlink()
+    with pytest.raises(SnapshotRefused, match="snapshot_rollback"):
+        add(tmp_path, base(one))
+    whole = [base(one), delta(one, three, since=1, version=3)]
+    install(tmp_path, *whole, public_keys=[KEY.public], now=NOW)
+    assert said(opened(tmp_path)) == THIRD
+    gap = [base(one, version=4), delta(two, three, since=2, version=5)]
+    with pytest.raises(SnapshotRefused, match="snapshot_gap"):
+        install(tmp_path, *gap, public_keys=[KEY.public], now=NOW)
+
+
+def test_a_damaged_newer_base_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    put(tmp_path, b"rubbish", version=2)
+    put(tmp_path, b"rubbish", since=2, version=3)
+    one, three = state_of(FIRST), state_of(THIRD)
+    whole = [base(one), delta(one, three, since=1, version=3)]
+    install(tmp_path, *whole, public_keys=[KEY.public], now=NOW)
+    assert said(opened(tmp_path)) == THIRD
+
+
+def test_of_two_updates_at_once_the_second_waits_and_finds_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = state_of(FIRST), state_of(SECOND)
+    add(tmp_path, base(one))
+    at_work, most = 0, 0
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.05)
+        at_work -= 1
+        return state_of_files(*arguments, **options)
+
+    from holdout.snapshot.load import state_of as state_of_files
+
+    monkeypatch.setattr("holdout.snapshot.load.state_of", slow)
+    refused: list[Exception] = []
+
+    def update() -> None:
+        try:
+            add(tmp_path, delta(one, two, since=1, version=2))
+        except SnapshotRefused as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=update) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, refused) == (1, [])
+    assert said(opened(tmp_path)) == SECOND
+
+
+def test_two_that_replace_a_shared_file_at_once_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with replacing_file(path, shared=True) as first:
+        first.write(b"first")
+        with replacing_file(path, shared=True) as second:
+            second.write(b"2")
+        assert path.read_bytes() == b"2"
+    assert path.read_bytes() == b"first"
+    assert names(tmp_path) == ["file"]
+
+
+def test_what_a_killed_update_left_is_deleted_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "base-0000000001.snapshot.0a1b2c3d.new").write_bytes(b"cut")
+    add(tmp_path, base(state_of(FIRST)))
+    assert names(tmp_path) == ["base-0000000001.snapshot"]
+
+
 def test_a_delta_into_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SnapshotRefused, match="snapshot_missing"):
         add(tmp_path / "empty", delta(state_of(FIRST), state_of(SECOND), since=1, version=2))
@@ -327,6 +414,15 @@ def test_a_copy_that_others_can_write_to_is_not_believed(tmp_path: Path) -> None
     assert said(opened(tmp_path, cache=True)) == THIRD  # that is how one is forged
     copy.chmod(0o620)
     assert said(opened(tmp_path, cache=True)) == FIRST
+
+
+def test_a_copy_that_somebody_killed_never_finished_is_deleted(tmp_path: Path) -> None:
+    put(tmp_path, base(state_of(FIRST)))
+    for name, age in (("old.decoding", 7_200), ("new.decoding", 0)):
+        (tmp_path / name).write_bytes(b"cut")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    opened(tmp_path, cache=True)
+    assert [path.name for path in tmp_path.glob("*.decoding")] == ["new.decoding"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_opened_all_the_same(

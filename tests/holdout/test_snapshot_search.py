@@ -56,7 +56,7 @@ def test_a_row_is_answered_by_all_its_keys_use_by_use() -> None:
 
 def test_nothing_asked_is_nothing_answered() -> None:
     assert SNAPSHOT.urls(keys_of([])).tolist() == []
-    assert len(SNAPSHOT.hits(keys_of([])).key) == 0
+    assert len(every_key(keys_of([]), np.empty(0, np.bool_)).key) == 0
     assert SNAPSHOT.files(np.empty((0, 32), np.uint8)).tolist() == []
 
 
@@ -69,7 +69,7 @@ def test_an_empty_snapshot_knows_of_nothing() -> None:
 def test_a_row_that_could_not_be_read_has_failed_whatever_stands_at_zero() -> None:
     crowded = snapshot_of(State(np.array([0], np.uint64), np.array([NO_AI], np.uint8)))
     assert crowded.urls(keys_of(["nonsense"])).tolist() == [FAILED]
-    assert len(crowded.hits(keys_of(["nonsense"])).row) == 0
+    assert len(every_key(keys_of(["nonsense"]), np.array([True])).row) == 0
 
 
 def test_the_keys_of_the_host_table_count() -> None:
@@ -79,8 +79,8 @@ def test_the_keys_of_the_host_table_count() -> None:
     for key in keys:
         by_that = snapshot_of(saying({key.text: NO_AI}))
         assert by_that.urls(keys_of(["https://a.com/", url])).tolist() == [0, NO_AI]
-        (packed,) = by_that.hits(keys_of(["https://a.com/", url])).key
-        assert packed.tobytes() == packed_key(key.text)
+        hits = every_key(keys_of(["https://a.com/", url]), np.array([False, True]))
+        assert packed_key(key.text) in {packed.tobytes() for packed in hits.key}
 
 
 def test_files_are_found_by_their_digest() -> None:
@@ -89,22 +89,6 @@ def test_files_are_found_by_their_digest() -> None:
     snapshot = snapshot_of(State.of(probes, np.array([NO_AI, ASK], np.uint8)))
     asked = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
     assert snapshot.files(asked).tolist() == [NO_AI, ASK, 0, 0]
-    hits = snapshot.file_hits(asked)
-    assert hits.row.tolist() == [0, 1]
-    assert [key.tobytes() for key in hits.key] == [digest[:16] for digest in digests[:2]]
-
-
-def test_the_hits_are_the_keys_that_were_found_and_no_other() -> None:
-    hits = SNAPSHOT.hits(keys_of(URLS))
-    found = [(row, key.tobytes()) for row, key in zip(hits.row.tolist(), hits.key, strict=True)]
-    assert sorted(found) == sorted(
-        (row, packed_key(text))
-        for row, url in enumerate(URLS)
-        if url != "nonsense"
-        for text in [key.text for key in rule_keys(canonicalize(url))]
-        if text in SAID
-    )
-    assert hits.row.tolist() == sorted(hits.row.tolist())
 
 
 hosts = st.sampled_from(["a.com", "www.a.com", "b.org", "x.b.org"])

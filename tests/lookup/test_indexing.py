@@ -127,6 +127,21 @@ def test_a_damaged_index_answers_nothing_and_is_built_anew(alice: Declarant) -> 
     assert said_of() is Outcome.DENY
 
 
+def test_deleted_files_are_built_anew_while_the_indexer_runs(
+    alice: Declarant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_HEARTBEAT_SECONDS", 0)
+    reserve_place(alice, URL)
+    with Indexer() as indexer:
+        indexer.catch_up()
+        for path in index_folder().glob("*"):
+            path.unlink()
+        with pytest.raises(Unavailable):
+            indexer.catch_up()
+    settle()
+    assert said_of() is Outcome.DENY
+
+
 def test_an_index_of_another_log_is_built_anew(alice: Declarant, bob: Declarant) -> None:
     """The database was restored to an earlier state, and the log grew again with other entries."""
     reserve_place(alice, URL)

@@ -215,6 +215,17 @@ def test_a_delta_that_is_no_shorter_than_fetching_the_base_is_not_kept(
         published.delta_file(first or 0)
 
 
+def test_where_the_delta_from_the_base_is_not_kept_a_base_takes_its_place(
+    alice: Declarant, hours: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "DELTA_WORTH", 0)
+    for _ in range(4):
+        version = publish() or 0
+        base = published.bases()[0].version
+        assert base == version or published.deltas(version).filter(since=base).exists()
+        hours(1)
+
+
 def test_one_publishes_at_a_time() -> None:
     other = connection.copy()  # the same session would get the lock twice
     try:

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError
@@ -11,6 +12,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from holdout.errors import Unavailable
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from registry.models import Declarant, Work
@@ -191,3 +193,11 @@ def test_an_address_never_becomes_markup(client: Client, text: str) -> None:
     for url in (f'https://example.com/"><svg onload=x>{text}', f'"><svg onload=x>{text}'):
         answer = client.get("/check", {"url": url})
         assert Page(answer.content.decode()).shape() == plain[answer.status_code]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/check", "/badge/url.svg"])
+def test_without_an_index_nothing_is_answered(client: Client, path: str) -> None:
+    client.raise_request_exception = False
+    with patch("lookup.engine.current_view", side_effect=Unavailable("index_stale", "not kept up to date")):
+        assert client.get(path, {"url": "https://a.example/1.jpg"}).status_code == 503

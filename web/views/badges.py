@@ -6,7 +6,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from holdout.errors import InvalidInput, NotFound
+from holdout.errors import InvalidInput, NotFound, Unavailable
 from holdout.verdicts import Query
 from lookup.engine import answer, answer_about
 from lookup.parameters import refuse_what_would_go_unasked
@@ -45,7 +45,7 @@ def url_badge(request: HttpRequest) -> HttpResponse:
         (verdict,) = answer([Query(url=request.GET.get("url", ""))])
     except InvalidInput as error:
         return _badge(request, Label.NOT_CHECKED, status=error.http_status)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, Unavailable):
         return _away(request)
     if verdict.error is not None:
         return _badge(request, Label.UNREADABLE, status=verdict.error.http_status)
