@@ -17,6 +17,7 @@ from holdout.errors import UnreadablePicture
 from holdout.receipts import verify_opening
 from ledger.queries import receipt
 from ledger.services import wait_for_entry
+from lookup.indexing import wait_until_indexed
 from registry.models import Asset, Declarant, Work
 from registry.services import await_fingerprints, receive_picture
 from tests.factories import NO_AI, place
@@ -56,7 +57,8 @@ def test_from_an_upload_to_a_vendors_answer_and_both_receipts(
     picture = encoded(painting(1), "PNG")
     asset = await_fingerprints(asset=receive_picture(declarant=alice, title="Tide", picture=picture))
     statement = declare(declarant=alice, subject=asset.work, preferences=NO_AI)
-    wait_for_entry(record_id=statement.public_id, timeout_seconds=10)
+    entry = wait_for_entry(record_id=statement.public_id, timeout_seconds=10)
+    wait_until_indexed(entry.index, timeout_seconds=10)
     verify_opening(receipt(statement.public_id))
 
     pictures = [picture, encoded(painting(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG", quality=60)]
@@ -66,7 +68,8 @@ def test_from_an_upload_to_a_vendors_answer_and_both_receipts(
     assert [r["uses"]["train_gen"] for r in results] == ["deny", "review", "unknown"]
 
     site = declare(declarant=alice, subject=place(alice, "https://alice.example/tide.png"), preferences=NO_AI)
-    wait_for_entry(record_id=site.public_id, timeout_seconds=10)
+    entry = wait_for_entry(record_id=site.public_id, timeout_seconds=10)
+    wait_until_indexed(entry.index, timeout_seconds=10)
     body = table(["http://ALICE.example/tide.png", "https://alice.example/ebb.png"])
     job = vendor.post("/v1/jobs", content=body, headers={"Content-Type": "application/x-parquet"}).json()
     assert finished(vendor, job)["counts"] == {"deny": 1, "unknown": 1}
