@@ -22,6 +22,7 @@ from typing import Final
 
 import django
 import numpy as np
+from datadiligence.rules import SpawningAPI
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 django.setup()
@@ -133,7 +134,11 @@ def measured(batches: list[bytes]) -> dict[str, float]:
     ]
     found = [ask_kernel(view, batch) for batch in batches]
     packed, pairs = packed_keys(batches), json_pairs(batches[0])
-    with web_server() as (server, post):
+    with web_server() as (server, port, key):
+
+        def post(kind: str, body: bytes) -> bytes:
+            return asked(port, key, kind, body)
+
         roots = [server, *cpu.engines()]
         post("text/plain", batches[0])
         post("application/vnd.holdout.keys", packed)
@@ -150,6 +155,10 @@ def measured(batches: list[bytes]) -> dict[str, float]:
             )
             for _ in range(REPEATS)
         ]
+        theirs = [
+            per_core(ROWS * 10, lambda: ask_as_spawnings_client(port, key, batches[:10]), roots)
+            for _ in range(REPEATS)
+        ]
         both = [
             per_core(ROWS * 10, lambda: [post("application/json", pairs) for _ in range(10)], roots)
             for _ in range(REPEATS)
@@ -160,6 +169,7 @@ def measured(batches: list[bytes]) -> dict[str, float]:
         "text_10k_per_core_s": statistics.median(text),
         "packed_per_core_s": statistics.median(keys),
         "json_pairs_per_core_s": statistics.median(both),
+        "datadiligence_per_core_s": statistics.median(theirs),
         "hit_share": sum(len(np.unique(one.row)) for one in found) / (ROWS * len(batches)),
     }
 
@@ -171,6 +181,27 @@ def per_core(rows: int, work: Callable[[], object], roots: Sequence[int] | None 
     before = cpu.seconds(roots)
     work()
     return rows / (cpu.seconds(roots) - before)
+
+
+def asked(port: int, key: str, kind: str, body: bytes) -> bytes:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/lookups?answers=hits",
+        data=body,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": kind},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        answered: bytes = answer.read()
+    return answered
+
+
+def ask_as_spawnings_client(port: int, key: str, batches: Sequence[bytes]) -> None:
+    """By datadiligence, which asks Spawning's door for ten batches at once."""
+    os.environ[SpawningAPI.API_KEY_ENV_VAR] = key
+    client = SpawningAPI(user_agent="benchmark")
+    client.SPAWNING_AI_API_URL = f"http://127.0.0.1:{port}/api/v2/query/urls/"
+    urls = [url for batch in batches for url in batch.decode().split("\n")]
+    if len(client.is_allowed(urls=urls)) != len(urls):
+        raise SystemExit("datadiligence was not answered for every URL")
 
 
 def ask_kernel(view: View, batch: bytes) -> Found:
@@ -206,8 +237,8 @@ def _readable(batch: bytes) -> Iterator[str]:
 
 
 @contextmanager
-def web_server() -> Iterator[tuple[int, Callable[[str, bytes], bytes]]]:
-    """The product's web role and its indexer; the web server's process, and how to ask it."""
+def web_server() -> Iterator[tuple[int, int, str]]:
+    """The product's web role and its indexer: the web server's process, its port, and a key for it."""
     organization = Organization.objects.create(name="Benchmark vendor", side=Organization.Side.VENDOR)
     key = issue_key(organization=organization, name="bench")[1]
     with socket.socket() as free:
@@ -218,18 +249,7 @@ def web_server() -> Iterator[tuple[int, Callable[[str, bytes], bytes]]]:
     server = subprocess.Popen(overload.web(port, None), **run)  # type: ignore[call-overload]
     try:
         overload.await_ready(port)
-
-        def post(kind: str, body: bytes) -> bytes:
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/v1/lookups?answers=hits",
-                data=body,
-                headers={"Authorization": f"Bearer {key}", "Content-Type": kind},
-            )
-            with urllib.request.urlopen(request) as answer:  # noqa: S310
-                answered: bytes = answer.read()
-            return answered
-
-        yield server.pid, post
+        yield server.pid, port, key
     finally:
         for process in (server, indexer):
             process.terminate()

@@ -15,6 +15,7 @@ _LINES: Final = {
     "kernel": "the compiled loop alone",
     "text_10k": "lookup by HTTP, 10,000 URLs a request",
     "json_pairs": "lookup by HTTP, JSON with URL and SHA-256",
+    "datadiligence": "Spawning's door, asked by datadiligence",
     "packed": "lookup by HTTP, packed keys",
 }
 _BASELINES: Final = {

@@ -1,6 +1,7 @@
 """`holdout plan`: what a screening will cost."""
 
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +23,9 @@ def plan(
     as_json: options.AsJson = False,
 ) -> None:
     """Bytes and core-hours of each stage, for the three ways to screen, from measured figures."""
-    if rows <= 0 or keys <= 0 or not 0 <= hits <= 1:
+    if not (0 < rows < inf and 0 < keys < inf and 0 <= hits <= 1):
         raise InvalidInput(
-            "plan_invalid", "Rows and keys are above zero, the share of hits is within 0 and 1."
+            "plan_invalid", "Rows and keys are numbers above zero, the share of hits is within 0 and 1."
         )
     measured = read_figures(figures)
     found = stages(rows, asked=asked_by(columns), figures=measured, hits=hits, keys=keys)

@@ -232,6 +232,8 @@ def test_a_job_can_be_waited_for_and_its_failure_is_one(
         (["job", "submit", "nowhere.csv"], "os"),
         (["job", "submit", __file__], "upload_format_unknown"),
         (["plan", "--rows", "0"], "plan_invalid"),
+        (["plan", "--rows", "1e400"], "plan_invalid"),
+        (["plan", "--rows", "nan"], "plan_invalid"),
         (["plan", "--rows", "1", "--columns", "phash"], "columns_unknown"),
         (["plan", "--rows", "1", "--figures", __file__], "figures_malformed"),
     ],
