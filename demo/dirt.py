@@ -75,9 +75,10 @@ def _ascii_label(label: str) -> str:
 
 
 def _white_space(draw: random.Random, scheme: str, host: str, path: str) -> tuple[str, str, str]:
-    """What browsers drop: tabs and line ends inside."""
+    """What browsers drop: a tab inside. (A line end inside is refused here.)"""
     place = draw.randrange(1, len(path) + 1)
-    return scheme, host, f"{path[:place]}{draw.choice(chr(9) + chr(10))}{path[place:]}"
+    tab = draw.choice("\t\t")  # a draw, since those that follow must not change: demo/expected
+    return scheme, host, f"{path[:place]}{tab}{path[place:]}"
 
 
 def _dot_at_the_end(_draw: random.Random, scheme: str, host: str, path: str) -> tuple[str, str, str]:
