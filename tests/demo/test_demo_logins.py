@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+import config.urls  # noqa: F401 - read once, before a test turns the demonstration on
 from accounts.models import AuditEvent, Membership, Organization, User
 from accounts.queries import live_key
 from accounts.services import personal_organization
