@@ -76,9 +76,12 @@ def serve(arguments: Sequence[str]) -> int:
 
 
 def run_manage(arguments: Sequence[str]) -> int:
-    """Run a management command on the engines of `serve`."""
+    """Run a management command on the engines of `serve`, whose database is brought up to date first."""
     with engines(paths.var_dir(), durable=True) as addresses:
-        return _foreground(manage(*arguments), _environment(addresses, var_dir=paths.var_dir()))
+        environment = _environment(addresses, var_dir=paths.var_dir())
+        if not {"migrate", "migrate_locked"} & set(arguments):
+            _manage_quietly(environment, "migrate_locked", doing="Migrating the database")
+        return _foreground(manage(*arguments), environment)
 
 
 def test(arguments: Sequence[str]) -> int:

@@ -64,7 +64,11 @@ def chosen(
     by_ranges: bool,
     retry: Retry = PATIENT,
 ) -> Choice:
-    """A registry, or a snapshot, or with `confirm` both. Raises `InvalidInput` (`source_missing`)."""
+    """A registry, or a snapshot, or with `confirm` both. Raises `InvalidInput` (`source_missing`,
+    `options_exclusive`).
+    """
+    if confirm and by_ranges:
+        raise InvalidInput("options_exclusive", "Give --confirm or --confirm-by-ranges, not both.")
     if snapshot is None:
         if confirm or by_ranges:
             raise InvalidInput("source_missing", "--confirm goes with --snapshot FOLDER.")

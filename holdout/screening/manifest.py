@@ -92,13 +92,15 @@ def still_good(place: Place, done: Done) -> bool:
     return all(place.size(output.name) == output.bytes for output in done.outputs)
 
 
-def keep_only(place: Place, units: Collection[str]) -> None:
+def keep_only(place: Place, units: Collection[str], *, summary: str) -> None:
     """Forget all other units, and delete what they wrote, so that the folder holds one run.
 
-    By their names, since a file of the manifest may be lost, or say anything.
+    By their names, since a file of the manifest may be lost, or say anything. The file `summary`, which spoke
+    of them, goes first: until the run has ended there is no evidence of one.
     """
     for folder in (FOLDER, HITS, ROWS):  # what is forgotten first is done again, whatever comes between
         for name in place.names(folder):
             unit = _OURS.fullmatch(name.removeprefix(f"{folder}/"))
             if unit and unit[1] not in units:
+                place.delete(summary)
                 place.delete(name)

@@ -87,7 +87,7 @@ def screen(
     with _held(place):
         units, failures = _planned(inputs)
         done = {} if again else _good(place, units, digest, answered_by_registry=settings.asks_a_registry)
-        keep_only(place, done)
+        keep_only(place, done, summary=SUMMARY)
         todo = [unit for unit in units if unit.id not in done]
         watcher.planned(
             weight=sum(unit.weight for unit in units),
@@ -108,7 +108,7 @@ def screen(
                 watcher.failed(failed)
             else:
                 done[outcome.unit] = outcome
-        keep_only(place, done)  # who died between results and manifest left the results
+        keep_only(place, done, summary=SUMMARY)  # who died between results and manifest left the results
         summary = Summary(len(inputs), found_again, Tally(), failures)
         for unit in units:
             if unit.id in done:

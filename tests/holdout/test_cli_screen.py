@@ -554,7 +554,8 @@ def test_a_run_that_was_ended_goes_on_where_it_stopped(
     """Killed without a word, or interrupted, after some files; nothing is lost, nothing done twice."""
     for number in range(12):
         parquet(tmp_path / f"in/{number:02}.parquet", {"url": urls(2_000, number)})
-    asked = len(stub.asked)
+    run(parquet(tmp_path / "before.parquet", {"url": urls(5, 2)}))
+    assert (out / "summary.json").exists()
     answer = stub.answer
 
     def slowly(request: Any) -> Any:
@@ -571,6 +572,7 @@ def test_a_run_that_was_ended_goes_on_where_it_stopped(
     time.sleep(0.2)
     finished = len(list(out.glob("manifest/*.json")))
     assert 3 <= finished < 12
+    assert not (out / "summary.json").exists()  # that of the run before is no evidence of this one
     stub.answer = answer  # type: ignore[method-assign]
     asked = len(stub.asked)
     assert run(tmp_path / "in") == 0
@@ -706,6 +708,7 @@ def test_a_policy_has_no_silent_default(
         (["nosuch://bucket/a.parquet"], "store_unknown"),
         ([__file__], "input_format_unknown"),
         ([__file__, "--confirm"], "source_missing"),
+        ([__file__, "--confirm", "--confirm-by-ranges"], "options_exclusive"),
     ],
 )
 def test_a_mistake_is_explained_before_anything_is_done(
