@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+import cv2
 import numpy as np
 from PIL import AvifImagePlugin, Image
 
@@ -26,6 +27,7 @@ from holdout.fingerprints import _wire
 from holdout.fingerprints._confine import confine
 from holdout.fingerprints.describe import describe
 from holdout.fingerprints.limits import FORMATS, ChildLimits
+from holdout.fingerprints.refusals import refusal
 
 _GRACE_SECONDS: Final = 2.0
 _NULL, _STDERR = 0, 2
@@ -37,6 +39,15 @@ class _Child:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class _LastWord:
+    """What is still to be said about a child whose answer fills the socket."""
+
+    connection: socket.socket
+    trailer: bytes
+    deadline: float
+
+
 class Zygote:
     """Takes pictures' sockets from `control`, forks a child for each and reports how it ended."""
 
@@ -44,6 +55,7 @@ class Zygote:
         self._control = control
         self._limits = limits
         self._children: dict[int, _Child] = {}
+        self._last_words: list[_LastWord] = []
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
@@ -54,10 +66,12 @@ class Zygote:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._control.sendall(_wire.READY)
         while True:
-            ready, _, _ = select.select([self._control.fileno(), self._woken], [], [], 1.0)
+            waiting = [word.connection for word in self._last_words]
+            ready, _, _ = select.select([self._control.fileno(), self._woken], waiting, [], 1.0)
             if self._woken in ready:
                 os.read(self._woken, 4096)
             self._reap()
+            self._speak()
             self._kill_overdue()
             if self._control.fileno() in ready:
                 message, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
@@ -70,7 +84,7 @@ class Zygote:
         try:
             pid = os.fork()
         except OSError:
-            _report(connection, wait_status=_wire.NOT_STARTED, peak_kib=0)
+            self._report(connection, wait_status=_wire.NOT_STARTED, peak_kib=0)
             return
         if pid == 0:
             self._become_child(connection)
@@ -83,8 +97,10 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             # Another picture's socket, the control socket or a log must not be at hand.
-            for other in self._children.values():
-                other.connection.close()
+            for child in self._children.values():
+                child.connection.close()
+            for word in self._last_words:
+                word.connection.close()
             self._control.close()
             os.close(self._woken)
             os.close(self._wake)
@@ -100,7 +116,30 @@ class Zygote:
             pid, status, usage = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 return
-            _report(self._children.pop(pid).connection, wait_status=status, peak_kib=usage.ru_maxrss)
+            self._report(self._children.pop(pid).connection, wait_status=status, peak_kib=usage.ru_maxrss)
+
+    def _report(self, connection: socket.socket, *, wait_status: int, peak_kib: int) -> None:
+        connection.setblocking(False)
+        trailer = _wire.pack_trailer(wait_status=wait_status, peak_kib=peak_kib)
+        self._last_words.append(_LastWord(connection, trailer, time.monotonic() + _GRACE_SECONDS))
+        self._speak()
+
+    def _speak(self) -> None:
+        """A full buffer is an answer that the parent still reads, a closed one a parent that is gone: neither
+        may hold us.
+        """
+        waiting = []
+        for word in self._last_words:
+            try:
+                word.connection.sendall(word.trailer)
+            except BlockingIOError:
+                if time.monotonic() < word.deadline:
+                    waiting.append(word)
+                    continue
+            except OSError:
+                pass
+            word.connection.close()
+        self._last_words = waiting
 
     def _kill_overdue(self) -> None:
         """The alarm is the child's own; a captured child may have put it off."""
@@ -108,13 +147,6 @@ class Zygote:
         for pid, child in self._children.items():
             if now > child.deadline:
                 os.kill(pid, signal.SIGKILL)
-
-
-def _report(connection: socket.socket, *, wait_status: int, peak_kib: int) -> None:
-    # A full buffer is a child that wrote too much, a closed one a parent that is gone: neither may hold us.
-    with connection, contextlib.suppress(OSError):
-        connection.setblocking(False)
-        connection.sendall(_wire.pack_trailer(wait_status=wait_status, peak_kib=peak_kib))
 
 
 def _read_all(connection: socket.socket) -> bytes:
@@ -125,10 +157,12 @@ def _read_all(connection: socket.socket) -> bytes:
 
 
 def _answer(request: bytes) -> bytes:
-    data, orientations = _wire.unpack_request(request)
+    data, query = _wire.unpack_request(request)
     del request
     try:
-        return _wire.pack_fingerprints(describe(data, orientations=orientations))
+        return _wire.pack_fingerprints(describe(data, query=query))
+    except (MemoryError, cv2.error):  # which is how OpenCV says that
+        return _wire.pack_refusal(refusal("picture_too_many_pixels"))
     except UnreadablePicture as error:
         return _wire.pack_refusal(error)
 
@@ -137,19 +171,27 @@ def _warm() -> None:
     """Load and use everything once: a child can open no file, so it can import nothing either."""
     # Threads would run into the child's process limit.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    cv2.setNumThreads(1)
+    cv2.ocl.setUseOpenCL(False)
+    pixels = np.random.RandomState(0).randint(0, 256, (480, 640), dtype=np.uint8)
+    cv2.SIFT_create().detectAndCompute(pixels, None)  # type: ignore[attr-defined]  # its stubs lack it
     importlib.import_module("PIL.MpoImagePlugin")  # which Pillow does when it meets some phones' JPEG
-    noise = np.random.RandomState(0).randint(0, 256, (8, 8, 4), dtype=np.uint8)
-    picture = Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
+    noise = np.random.RandomState(0).randint(0, 256, (48, 64, 4), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((512, 384), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = 6
+    # Pillow 13.0 crashes when it writes an AVIF of several frames, with one thread.
+    several = {"save_all": True, "append_images": [picture.transpose(Image.Transpose.ROTATE_180)]}
     for name in FORMATS:
         file = io.BytesIO()
         sample = picture.convert("RGB") if name == "JPEG" else picture
-        more = {} if name == "GIF" else {"exif": exif.tobytes()}
-        sample.save(file, name, **({"max_threads": 1} if name == "AVIF" else {}), **more)
-        describe(file.getvalue(), orientations=True)
+        more: dict[str, object] = {} if name == "GIF" else {"exif": exif.tobytes()}
+        more |= {"max_threads": 1} if name == "AVIF" else {} if name == "JPEG" else several
+        sample.save(file, name, **more)
+        for query in (False, True):
+            describe(file.getvalue(), query=query)
     with contextlib.suppress(UnreadablePicture):
-        describe(file.getvalue()[:-100], orientations=False)
+        describe(file.getvalue()[:-100], query=False)
 
 
 def _prove_confinement(limits: ChildLimits) -> None:

@@ -18,7 +18,7 @@ def grey_thumbnail(image: Image.Image) -> Image.Image:
 
 
 def phash_256(image: Image.Image) -> bytes:
-    """`phash-256/1` of a picture as `open_picture` gives it, or of its grey thumbnail: 32 bytes."""
+    """`phash-256/1` of an RGB picture, or of its grey thumbnail: 32 bytes."""
     return np.packbits(imagehash.phash(image, hash_size=_HASH_SIZE).hash.flatten()).tobytes()
 
 

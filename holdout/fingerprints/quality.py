@@ -1,4 +1,7 @@
-"""The quality gate: pictures whose perceptual code would say nothing stay out of the perceptual index.
+"""The quality gate: pictures whose looks would say nothing stay out of every index but the exact ones.
+
+`tiny`: a side under 32 px. `text_only`: see `text`. `flat`: flat and nearly flat pictures, plain gradients,
+and a single colour under noise of up to about six grey levels; the rest of this module is about these.
 
 The code compares the 16x16 lowest frequencies of the 64x64 grey thumbnail with their median. In a flat
 picture or a gradient nearly all of them are zero but for rounding, so that the bits are noise, and any two
@@ -19,6 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdout.fingerprints.perceptual import GREY_SIDE, grey_thumbnail
+from holdout.fingerprints.picture import Gate
+from holdout.fingerprints.text import text_only
 
 MIN_SIDE: Final = 32
 _MIN_DETAIL: Final = 2.5
@@ -45,18 +50,23 @@ _DETAIL: Final = _CODED & (_RADIUS >= 4)
 _FINE: Final = (_RADIUS >= 18) & (_RADIUS < 30)
 
 
-def usable(image: Image.Image, *, grey: Image.Image | None = None) -> bool:
-    """Whether the picture may enter the perceptual index.
+def gate(grey: Image.Image, *, size: tuple[int, int], thumbnail: Image.Image | None = None) -> Gate:
+    """Whether a pane's looks may be compared, or why not.
 
-    `grey` is its `grey_thumbnail`, for a caller who has it. False for a side under 32 px, flat and nearly
-    flat pictures, plain gradients, and a single colour under noise of up to about six grey levels.
+    `grey` is the pane of the working copy, mode L, `size` what it measures in the picture itself, `thumbnail`
+    its `grey_thumbnail`, for a caller who has it.
     """
-    if min(image.size) < MIN_SIDE:
-        return False
-    pixels = np.asarray(grey_thumbnail(image) if grey is None else grey, dtype=np.float64)
-    strength = np.abs(_BASIS @ pixels @ _BASIS.T)
+    if min(size) < MIN_SIDE:
+        return Gate.TINY
+    if _flat(grey_thumbnail(grey) if thumbnail is None else thumbnail):
+        return Gate.FLAT
+    return Gate.TEXT_ONLY if text_only(grey) else Gate.OK
+
+
+def _flat(thumbnail: Image.Image) -> bool:
+    strength = np.abs(_BASIS @ np.asarray(thumbnail, dtype=np.float64) @ _BASIS.T)
     detail, fine = np.median(strength[_DETAIL]), np.median(strength[_FINE])
     detail_energy, shade_energy = np.square(strength[_DETAIL]).sum(), np.square(strength[_SHADE]).sum()
     if detail < _MIN_DETAIL or detail_energy < _MIN_SHARE * (detail_energy + shade_energy):
-        return False
-    return bool(detail >= _FAINT or _FALL[0] * fine <= detail <= _FALL[1] * fine)
+        return True
+    return not (detail >= _FAINT or _FALL[0] * fine <= detail <= _FALL[1] * fine)

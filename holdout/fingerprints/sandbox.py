@@ -34,6 +34,7 @@ _STOP_SECONDS: Final = 2.0
 _PATIENCE_SECONDS: Final = 10.0
 """How much longer than the child's own limit the parent waits: the zygote ends a late child well before."""
 
+_RECEIVED_BYTES: Final = 1 << 16
 _TIME_SIGNALS: Final = (signal.SIGALRM, signal.SIGXCPU)
 
 
@@ -64,13 +65,13 @@ class Sandbox:
         zygote = self._zygote
         return None if zygote is None else zygote.pid
 
-    def fingerprint(self, data: bytes, *, orientations: bool = False) -> PictureFingerprints:
-        """The fingerprints of a file's bytes; with `orientations`, the eight orientations' codes too.
+    def fingerprint(self, data: bytes, *, query: bool) -> PictureFingerprints:
+        """The fingerprints of a file's bytes, to ask with (`query`) or to register.
 
         Raises UnreadablePicture (every code of `refusals.REFUSALS`), or Unavailable `sandbox_unavailable` if
         no child could look at the picture, which says nothing about the picture.
         """
-        report = self.run(data, orientations=orientations)
+        report = self.run(data, query=query)
         if report.wait_status == _wire.NOT_STARTED:
             raise _unavailable()
         if os.WIFSIGNALED(report.wait_status) and os.WTERMSIG(report.wait_status) in _TIME_SIGNALS:
@@ -80,7 +81,7 @@ class Sandbox:
         if report.wait_status != 0:
             raise refusal("picture_crashed_decoder")
         try:
-            found = _wire.unpack_answer(report.answer, orientations=orientations)
+            found = _wire.unpack_answer(report.answer, query=query)
         except ValueError as error:
             raise refusal("picture_crashed_decoder") from error
         if found.sha256 != sha256(data):
@@ -88,7 +89,7 @@ class Sandbox:
             raise refusal("picture_crashed_decoder")
         return found
 
-    def run(self, data: bytes, *, orientations: bool) -> _wire.ChildReport:
+    def run(self, data: bytes, *, query: bool) -> _wire.ChildReport:
         """Let one child look at the bytes and say how it ended, unread.
 
         Raises UnreadablePicture `picture_too_large` before any process is involved, and Unavailable as
@@ -99,7 +100,7 @@ class Sandbox:
         for _ in range(2):
             zygote = self._running()
             try:
-                report = zygote.run(data, orientations=orientations)
+                report = zygote.run(data, query=query)
             except TimeoutError as error:
                 self._discard(zygote)
                 raise _unavailable() from error
@@ -160,7 +161,7 @@ class _Zygote:
     def pid(self) -> int:
         return self._process.pid
 
-    def run(self, data: bytes, *, orientations: bool) -> _wire.ChildReport | None:
+    def run(self, data: bytes, *, query: bool) -> _wire.ChildReport | None:
         """How a child ended, None if the zygote is gone; TimeoutError if it does not answer."""
         ours, theirs = socket.socketpair()
         with ours:
@@ -174,7 +175,7 @@ class _Zygote:
             ours.settimeout(self._patience)
             # A child that dies early closes its end: what it said, or the zygote of it, is still to be read.
             with contextlib.suppress(ConnectionError):
-                ours.sendall(_wire.pack_request(data, orientations=orientations))
+                ours.sendall(_wire.pack_request(data, query=query))
                 ours.sendall(data)
                 ours.shutdown(socket.SHUT_WR)
             received = b"".join(_receive(ours))
@@ -224,7 +225,7 @@ def _receive(connection: socket.socket) -> Iterator[bytes]:
     """What arrives until the other side is closed, or until it is too much."""
     total = 0
     with contextlib.suppress(ConnectionError):
-        while total <= _wire.MAX_REPORT_BYTES and (part := connection.recv(_wire.MAX_REPORT_BYTES)):
+        while total <= _wire.MAX_REPORT_BYTES and (part := connection.recv(_RECEIVED_BYTES)):
             total += len(part)
             yield part
 
@@ -237,9 +238,9 @@ _LIVE: Final[weakref.WeakSet[Sandbox]] = weakref.WeakSet()
 _DEFAULT: Final = Sandbox()
 
 
-def fingerprint_picture(data: bytes, *, orientations: bool = False) -> PictureFingerprints:
+def fingerprint_picture(data: bytes, *, query: bool) -> PictureFingerprints:
     """`Sandbox.fingerprint` in the sandbox that this process shares."""
-    return _DEFAULT.fingerprint(data, orientations=orientations)
+    return _DEFAULT.fingerprint(data, query=query)
 
 
 def _close_all() -> None:

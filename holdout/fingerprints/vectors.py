@@ -15,10 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from holdout.fingerprints.algorithms import PHASH_256, SHA256
+from holdout.fingerprints.algorithms import (
+    ISCC_IMAGE,
+    ISCC_INSTANCE,
+    PDQ_256,
+    PHASH_256,
+    PIXELS_SHA256,
+    SHA256,
+)
 from holdout.fingerprints.describe import describe
 from holdout.fingerprints.distance import distance
 from holdout.fingerprints.exact import sha256
+from holdout.fingerprints.iscc import instance_code
 
 _WIDTH, _HEIGHT = 192, 144
 _TEXTS: Final = ("", "abc", "holdout")
@@ -33,19 +41,45 @@ def stored() -> dict[str, Any]:
 
 def computed() -> dict[str, Any]:
     """The same as this installation finds them."""
-    codes: dict[str, bytes] = {}
-    pictures: dict[str, Any] = {}
-    for name, make in PICTURES.items():
-        found = describe(png(make()), orientations=True)
-        if found.phash is not None:
-            codes[name] = found.phash
-        pictures[name] = [code.hex() for code in found.orientations] or None
+    files = {name: png(make()) for name, make in PICTURES.items()}
+    asked = {name: describe(data, query=True) for name, data in files.items()}
+    kept = {name: describe(data, query=False) for name, data in files.items()}
+    phash = {name: [code.hex() for code in found.panes[0].phash] for name, found in asked.items()}
+    pdq = {name: [code.hex() for code in found.panes[0].pdq] for name, found in asked.items()}
     return {
         SHA256.id: {text: sha256(text.encode()).hex() for text in _TEXTS},
-        PHASH_256.id: {
-            "orientations": pictures,
-            "distances": {f"{left} {right}": distance(codes[left], codes[right]) for left, right in PAIRS},
+        ISCC_INSTANCE.id: {text: instance_code(text.encode()).hex() for text in _TEXTS},
+        PIXELS_SHA256.id: {name: _hex(found.pixels) for name, found in asked.items()},
+        ISCC_IMAGE.id: {name: _hex(found.iscc_image) for name, found in kept.items()},
+        PHASH_256.id: {"orientations": _or_none(phash), "distances": _distances(phash)},
+        PDQ_256.id: {
+            "orientations": _or_none(pdq),
+            "distances": _distances(pdq),
+            "quality": {name: found.panes[0].quality for name, found in asked.items()},
         },
+        "panes": {
+            name: [
+                [pane.kind, list(pane.box), pane.gate, [code.hex() for code in pane.pdq]]
+                for pane in found.panes
+            ]
+            for name, found in kept.items()
+        },
+    }
+
+
+def _hex(code: bytes | None) -> str | None:
+    return None if code is None else code.hex()
+
+
+def _or_none(codes: dict[str, list[str]]) -> dict[str, list[str] | None]:
+    """None for the pictures that the gate refuses."""
+    return {name: found or None for name, found in codes.items()}
+
+
+def _distances(codes: dict[str, list[str]]) -> dict[str, int]:
+    return {
+        f"{left} {right}": distance(bytes.fromhex(codes[left][0]), bytes.fromhex(codes[right][0]))
+        for left, right in PAIRS
     }
 
 
@@ -56,11 +90,14 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def texture(*, seed: int, width: int = _WIDTH, height: int = _HEIGHT) -> NDArray[np.uint8]:
-    """A cloudy grey picture, shape (height, width), with the falling spectrum of a photograph."""
+def texture(*, seed: int, width: int = _WIDTH, height: int = _HEIGHT, cell: int = 64) -> NDArray[np.uint8]:
+    """A cloudy grey picture, shape (height, width), with the falling spectrum of a photograph.
+
+    Its largest clouds are `cell` pixels apart, a power of two.
+    """
     total = np.zeros((height, width), dtype=np.int64)
     for octave in range(5):
-        total += _lattice(seed=seed * 8 + octave, cell=64 >> octave, width=width, height=height) >> octave
+        total += _lattice(seed=seed * 8 + octave, cell=cell >> octave, width=width, height=height) >> octave
     low, high = total.min(), total.max()
     levels: NDArray[np.uint8] = ((total - low) * 255 // (high - low)).astype(np.uint8)
     return levels
@@ -123,6 +160,16 @@ def _sixteen_bits() -> Image.Image:
     return Image.fromarray(texture(seed=8).astype(np.uint16) * 257)
 
 
+def _large() -> Image.Image:
+    """Larger than a working copy, and no multiple of it."""
+    return Image.fromarray(texture(seed=10, width=1500, height=1130, cell=256))
+
+
+def _strip() -> Image.Image:
+    """A comic strip's shape: windows beside the whole."""
+    return Image.fromarray(texture(seed=11, width=120, height=560))
+
+
 def _palette() -> Image.Image:
     """Eight greys by index, one of them transparent."""
     image = Image.fromarray(texture(seed=9) // 32)
@@ -155,6 +202,8 @@ PICTURES: Final[Mapping[str, Callable[[], Image.Image]]] = {
     "see-through": _see_through,
     "sixteen-bits": _sixteen_bits,
     "palette": _palette,
+    "large": _large,
+    "strip": _strip,
     "flat": _flat,
     "linear-gradient": _linear_gradient,
     "round-gradient": _round_gradient,

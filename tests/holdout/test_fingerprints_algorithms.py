@@ -4,19 +4,34 @@ import sys
 import pytest
 
 from holdout.errors import InvalidInput
-from holdout.fingerprints.algorithms import ALGORITHMS, PHASH_256, SHA256, Kind, parse_code
+from holdout.fingerprints.algorithms import ALGORITHMS, Kind, parse_code
 from holdout.fingerprints.exact import sha256
 
-
-def test_the_two_live_algorithms_are_one_exact_and_one_perceptual() -> None:
-    assert set(ALGORITHMS) == {"sha256", "phash-256/1"}
-    assert (SHA256.kind, SHA256.bits, SHA256.radius) == (Kind.EXACT, 256, 0)
-    assert (PHASH_256.kind, PHASH_256.bits, PHASH_256.radius) == (Kind.PERCEPTUAL, 256, 31)
+CODES = [name for name, algorithm in ALGORITHMS.items() if algorithm.kind is not Kind.LOCAL]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_live_algorithms_are_known_by_kind_length_and_radius() -> None:
+    assert {name: (a.kind, a.bits, a.radius) for name, a in ALGORITHMS.items()} == {
+        "sha256": (Kind.EXACT, 256, 0),
+        "pixels-sha256/1": (Kind.EXACT, 256, 0),
+        "phash-256/1": (Kind.PERCEPTUAL, 256, 31),
+        "pdq-256/1": (Kind.PERCEPTUAL, 256, 31),
+        "iscc-image-256/1": (Kind.PERCEPTUAL, 256, 31),
+        "iscc-instance-256/1": (Kind.EXACT, 256, 0),
+        "keypoints/1": (Kind.LOCAL, 0, 0),
+    }
+
+
+@pytest.mark.parametrize("algorithm", CODES)
 def test_a_code_is_read_in_either_case(algorithm: str) -> None:
     assert parse_code(algorithm, "aB" * 32) == b"\xab" * 32
+
+
+@pytest.mark.parametrize("text", ["", "00" * 32, "00" * 1200])
+def test_local_features_are_no_code(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_code("keypoints/1", text)
+    assert caught.value.code == "fingerprint_malformed"
 
 
 def test_the_digest_of_a_file_is_a_sha256_code() -> None:
@@ -42,7 +57,8 @@ def test_text_that_is_not_64_hexadecimal_digits_is_malformed(algorithm: str, tex
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["phash", "phash-64", "phash64", "PHash_64", "phash-64/1", "dhash", "ahash", "whash-64"]
+    "algorithm",
+    ["phash", "phash-64", "phash64", "PHash_64", "phash-64/1", "dhash", "ahash", "whash-64", "iscc-image-64"],
 )
 def test_a_64_bit_algorithm_is_told_to_send_256_bits(algorithm: str) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -51,9 +67,10 @@ def test_a_64_bit_algorithm_is_told_to_send_256_bits(algorithm: str) -> None:
     assert "256 bits" in caught.value.detail
 
 
-def test_64_bits_under_the_long_algorithms_name_are_told_the_same() -> None:
+@pytest.mark.parametrize("algorithm", ["phash-256/1", "pdq-256/1", "iscc-image-256/1"])
+def test_64_bits_under_the_long_algorithms_name_are_told_the_same(algorithm: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        parse_code("phash-256/1", "8000000000000000")
+        parse_code(algorithm, "8000000000000000")
     assert caught.value.code == "fingerprint_too_short"
 
 
@@ -66,7 +83,7 @@ def test_64_bits_of_an_exact_digest_are_only_malformed() -> None:
 def test_a_process_that_only_asks_the_sandbox_loads_no_numpy_and_no_pillow() -> None:
     script = (
         "import sys, holdout.fingerprints, holdout.fingerprints.sandbox, holdout.fingerprints.algorithms\n"
-        "print(sorted({'numpy', 'PIL', 'scipy', 'imagehash'} & sys.modules.keys()))"
+        "print(sorted({'numpy', 'PIL', 'scipy', 'imagehash', 'cv2', 'iscc_lib'} & sys.modules.keys()))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

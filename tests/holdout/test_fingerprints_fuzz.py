@@ -25,7 +25,7 @@ def sample(kind: str) -> bytes:
 @settings(deadline=None)
 def test_random_bytes_give_fingerprints_or_a_coded_error(magic: bytes, data: bytes) -> None:
     with contextlib.suppress(HoldoutError):
-        describe(magic + data, orientations=True)
+        describe(magic + data, query=True)
 
 
 @given(
@@ -44,4 +44,4 @@ def test_mutated_pictures_give_fingerprints_or_a_coded_error(
         at = int(place * len(data))
         data[at : at + len(replacement)] = replacement
     with contextlib.suppress(HoldoutError):
-        describe(bytes(data[: int(len(data) * kept)]), orientations=False)
+        describe(bytes(data[: int(len(data) * kept)]), query=False)

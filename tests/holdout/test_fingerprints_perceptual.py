@@ -8,10 +8,8 @@ import pytest
 from PIL import Image
 
 from holdout.fingerprints.algorithms import PHASH_256
-from holdout.fingerprints.decode import open_picture
-from holdout.fingerprints.describe import describe
+from holdout.fingerprints.decode import decode
 from holdout.fingerprints.distance import distance, hamming
-from holdout.fingerprints.exact import sha256
 from holdout.fingerprints.perceptual import grey_thumbnail, phash_256, phash_256_orientations
 from holdout.fingerprints.vectors import PICTURES, png, texture
 
@@ -25,18 +23,18 @@ def photo(*, seed: int) -> Image.Image:
 def encoded(image: Image.Image, kind: str, **options: int) -> Image.Image:
     file = io.BytesIO()
     image.save(file, kind, **options)
-    return open_picture(file.getvalue())
+    return decode(file.getvalue()).frames[0]
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_code_is_imagehashs_in_imagehashs_bit_order(name: str) -> None:
-    image = open_picture(png(PICTURES[name]()))
+    image = decode(png(PICTURES[name]())).frames[0]
     assert phash_256(image).hex() == str(imagehash.phash(image, hash_size=16))
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_code_of_the_thumbnail_is_the_code_of_the_picture(name: str) -> None:
-    image = open_picture(png(PICTURES[name]()))
+    image = decode(png(PICTURES[name]())).frames[0]
     assert phash_256(grey_thumbnail(image)) == phash_256(image)
     assert phash_256_orientations(image)[0].tobytes() == phash_256(image)
 
@@ -86,25 +84,3 @@ def test_strangers_are_outside_the_radius_in_every_orientation() -> None:
     codes = [phash_256_orientations(photo(seed=seed)) for seed in range(10)]
     nearest = min(hamming(codes=left, queries=right[:1]).min() for left, right in combinations(codes, 2))
     assert nearest > 2 * PHASH_256.radius
-
-
-def test_a_description_holds_what_a_registration_needs() -> None:
-    data = png(photo(seed=1))
-    found = describe(data, orientations=False)
-    assert (found.width, found.height, found.format, found.usable) == (320, 240, "PNG", True)
-    assert found.sha256 == sha256(data)
-    assert found.phash == phash_256(photo(seed=1))
-    assert found.orientations == ()
-
-
-def test_a_description_for_a_query_holds_the_eight_orientations() -> None:
-    found = describe(png(photo(seed=1)), orientations=True)
-    assert len(set(found.orientations)) == 8
-    assert found.orientations[0] == found.phash
-
-
-def test_a_picture_that_the_gate_refuses_keeps_its_exact_fingerprint_only() -> None:
-    data = png(Image.new("RGB", (200, 200), "navy"))
-    found = describe(data, orientations=True)
-    assert found.sha256 == sha256(data)
-    assert (found.phash, found.orientations, found.usable) == (None, (), False)

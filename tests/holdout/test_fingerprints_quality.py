@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from holdout.fingerprints.perceptual import grey_thumbnail
-from holdout.fingerprints.quality import usable
+from holdout.fingerprints.picture import Gate
+from holdout.fingerprints.quality import gate
 from holdout.fingerprints.vectors import texture
 
 Levels = NDArray[np.float64]
@@ -26,6 +27,10 @@ def as_jpeg(image: Image.Image, *, quality: int) -> Image.Image:
     file = io.BytesIO()
     image.convert("RGB").save(file, "JPEG", quality=quality)
     return Image.open(file)
+
+
+def usable(image: Image.Image) -> bool:
+    return gate(image.convert("L"), size=image.size) is Gate.OK
 
 
 def sketch(*, strokes: int, width: int) -> Image.Image:
@@ -109,4 +114,19 @@ def test_line_art_on_white_passes(strokes: int, width: int) -> None:
 
 def test_the_thumbnail_may_be_handed_in() -> None:
     photo = Image.fromarray(texture(seed=1))
-    assert usable(photo, grey=grey_thumbnail(photo)) is usable(photo) is True
+    assert (
+        gate(photo, size=photo.size, thumbnail=grey_thumbnail(photo))
+        is gate(photo, size=photo.size)
+        is Gate.OK
+    )
+
+
+def test_the_gate_says_why() -> None:
+    flat = Image.new("L", (300, 200), 120)
+    assert gate(flat, size=(31, 500)) is Gate.TINY
+    assert gate(flat, size=flat.size) is Gate.FLAT
+
+
+def test_what_is_tiny_is_measured_in_the_picture_and_not_in_its_copy() -> None:
+    photo = Image.fromarray(texture(seed=1)).resize((90, 24))
+    assert gate(photo, size=(4000, 1067)) is Gate.OK

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from holdout.fingerprints import selftest, vectors
+from holdout.fingerprints.algorithms import ALGORITHMS, Kind
 
 
 def test_this_installation_finds_the_golden_codes() -> None:
@@ -29,8 +30,18 @@ def test_the_self_test_names_the_vector_that_differs(
     assert "/sha256/abc: expected 00" in capsys.readouterr().out
 
 
-def test_the_vectors_hold_pictures_that_the_quality_gate_refuses() -> None:
-    pictures = vectors.stored()["phash-256/1"]["orientations"]
+@pytest.mark.parametrize("algorithm", ["phash-256/1", "pdq-256/1"])
+def test_the_vectors_hold_pictures_that_the_quality_gate_refuses(algorithm: str) -> None:
+    pictures = vectors.stored()[algorithm]["orientations"]
     refused = {name for name, codes in pictures.items() if codes is None}
     assert refused == {"flat", "linear-gradient", "round-gradient"}
     assert all(len(set(codes)) == 8 for name, codes in pictures.items() if name not in refused)
+
+
+def test_the_vectors_hold_every_algorithm_that_is_written_as_a_code() -> None:
+    codes = {name for name, algorithm in ALGORITHMS.items() if algorithm.kind is not Kind.LOCAL}
+    assert set(vectors.stored()) == codes | {"panes"}
+
+
+def test_the_vectors_hold_windows() -> None:
+    assert {pane[0] for pane in vectors.stored()["panes"]["strip"]} == {"whole", "window"}

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -18,8 +19,10 @@ from PIL import Image
 
 from holdout.errors import Unavailable, UnreadablePicture
 from holdout.fingerprints import _wire, fingerprint_picture, sandbox
+from holdout.fingerprints._zygote import Zygote
 from holdout.fingerprints.describe import describe
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES, ChildLimits
+from holdout.fingerprints.picture import Gate, Pane, PaneKind, PictureFingerprints
 from holdout.fingerprints.sandbox import Sandbox
 from holdout.fingerprints.vectors import PICTURES, png, texture
 
@@ -76,22 +79,22 @@ def hostile_pictures() -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("orientations", [False, True])
-def test_the_sandbox_finds_what_describe_finds(shared: Sandbox, kind: str, *, orientations: bool) -> None:
+@pytest.mark.parametrize("query", [False, True])
+def test_the_sandbox_finds_what_describe_finds(shared: Sandbox, kind: str, *, query: bool) -> None:
     data = encoded(kind)
-    assert shared.fingerprint(data, orientations=orientations) == describe(data, orientations=orientations)
+    assert shared.fingerprint(data, query=query) == describe(data, query=query)
 
 
 def test_a_phones_jpeg_of_several_pictures_is_read_without_an_import(shared: Sandbox) -> None:
     file = io.BytesIO()
     photo = Image.fromarray(texture(seed=1))
     photo.save(file, "MPO", save_all=True, append_images=[photo])
-    assert shared.fingerprint(file.getvalue()).format == "JPEG"
+    assert shared.fingerprint(file.getvalue(), query=False).format == "JPEG"
 
 
 def test_a_picture_that_the_gate_refuses_has_no_code(shared: Sandbox) -> None:
-    found = shared.fingerprint(FLAT, orientations=True)
-    assert (found.usable, found.phash, found.orientations) == (False, None, ())
+    found = shared.fingerprint(FLAT, query=True)
+    assert (found.usable, found.phash, found.panes[0].gate) == (False, None, Gate.FLAT)
 
 
 @pytest.mark.parametrize(
@@ -104,25 +107,25 @@ def test_a_picture_that_the_gate_refuses_has_no_code(shared: Sandbox) -> None:
 )
 def test_a_refusal_comes_back_with_its_code_and_what_to_do(shared: Sandbox, data: bytes, code: str) -> None:
     with pytest.raises(UnreadablePicture) as caught:
-        shared.fingerprint(data)
+        shared.fingerprint(data, query=False)
     assert caught.value.code == code
     assert len(caught.value.detail) > 20
 
 
 def test_a_file_over_the_limit_involves_no_process(own: Sandbox) -> None:
     with pytest.raises(UnreadablePicture) as caught:
-        own.fingerprint(bytes(MAX_BYTES + 1))
+        own.fingerprint(bytes(MAX_BYTES + 1), query=False)
     assert caught.value.code == "picture_too_large"
     assert own.zygote_pid is None
 
 
 def test_the_largest_file_passes_through_whole(shared: Sandbox) -> None:
     padded = PICTURE + bytes(MAX_BYTES - len(PICTURE))
-    assert shared.fingerprint(padded).phash == describe(PICTURE, orientations=False).phash
+    assert shared.fingerprint(padded, query=False).phash == describe(PICTURE, query=False).phash
 
 
 def test_the_module_has_a_sandbox_of_its_own() -> None:
-    assert fingerprint_picture(PICTURE, orientations=True) == describe(PICTURE, orientations=True)
+    assert fingerprint_picture(PICTURE, query=True) == describe(PICTURE, query=True)
 
 
 # What a child may not do
@@ -130,7 +133,7 @@ def test_the_module_has_a_sandbox_of_its_own() -> None:
 
 def test_a_zygote_inherits_no_secret(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://holdout:secret@db/holdout")
-    own.fingerprint(PICTURE)
+    own.fingerprint(PICTURE, query=False)
     environment = Path(f"/proc/{own.zygote_pid}/environ").read_bytes()
     names = {entry.partition(b"=")[0] for entry in environment.split(b"\0") if entry}
     assert names == {b"PATH", b"LANG", b"OPENBLAS_NUM_THREADS", b"OMP_NUM_THREADS", b"PYTHONPATH"}
@@ -140,7 +143,7 @@ def test_a_zygote_holds_no_descriptor_of_ours(own: Sandbox) -> None:
     left, right = socket.socketpair()
     with left, right:
         os.set_inheritable(left.fileno(), True)
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
         links = {link.readlink() for link in Path(f"/proc/{own.zygote_pid}/fd").iterdir()}
         assert Path(f"/proc/self/fd/{left.fileno()}").readlink() not in links
 
@@ -216,74 +219,74 @@ def test_a_confined_process_gets_no_more_memory_than_it_may() -> None:
 
 
 def large_picture() -> bytes:
-    """40 million pixels in a small file."""
-    return png(Image.new("1", (8000, 5000), 1))
+    """35 million pixels in a small file."""
+    return png(Image.new("1", (7000, 5000), 1))
 
 
 def test_a_picture_that_takes_too_long_is_refused() -> None:
     with Sandbox(limits=ChildLimits(wall_seconds=0.03)) as box, pytest.raises(UnreadablePicture) as caught:
-        box.fingerprint(large_picture())
+        box.fingerprint(large_picture(), query=False)
     assert caught.value.code == "picture_took_too_long"
 
 
 def test_a_picture_that_takes_too_much_memory_is_refused() -> None:
-    with Sandbox(limits=ChildLimits(memory_bytes=60_000_000)) as box:
+    with Sandbox(limits=ChildLimits(memory_bytes=30_000_000)) as box:
         with pytest.raises(UnreadablePicture) as caught:
-            box.fingerprint(large_picture())
+            box.fingerprint(png(Image.new("RGB", (7000, 5000))), query=False)
         assert caught.value.code == "picture_too_many_pixels"
-        assert box.fingerprint(PICTURE).usable
+        assert box.fingerprint(PICTURE, query=False).usable
 
 
 def test_fifty_hostile_pictures_leave_the_zygote_alive(shared: Sandbox) -> None:
-    shared.fingerprint(PICTURE)
+    shared.fingerprint(PICTURE, query=False)
     zygote = shared.zygote_pid
     codes = set()
     for data in hostile_pictures():
         try:
-            shared.fingerprint(data)
+            shared.fingerprint(data, query=False)
         except UnreadablePicture as error:
             codes.add(error.code)
     assert codes <= {"picture_damaged", "picture_format_unsupported", "picture_too_many_pixels"}
-    assert shared.fingerprint(PICTURE).usable
+    assert shared.fingerprint(PICTURE, query=False).usable
     assert shared.zygote_pid == zygote
 
 
 def test_a_dead_zygote_is_replaced_unnoticed(own: Sandbox) -> None:
-    own.fingerprint(PICTURE)
+    own.fingerprint(PICTURE, query=False)
     zygote = own.zygote_pid
     assert zygote is not None
     os.kill(zygote, signal.SIGKILL)
-    assert own.fingerprint(PICTURE).usable
+    assert own.fingerprint(PICTURE, query=False).usable
     assert own.zygote_pid != zygote
 
 
 def test_eight_threads_share_one_zygote(shared: Sandbox) -> None:
     data = [png(Image.fromarray(texture(seed=seed))) for seed in range(8)]
-    wanted = [describe(picture, orientations=False) for picture in data]
+    wanted = [describe(picture, query=False) for picture in data]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(shared.fingerprint, data * 5))
+        found = list(pool.map(partial(shared.fingerprint, query=False), data * 5))
     assert found == wanted * 5
 
 
 def test_threads_survive_the_death_of_the_zygote_under_them(own: Sandbox) -> None:
-    own.fingerprint(PICTURE)
+    own.fingerprint(PICTURE, query=False)
     zygote = own.zygote_pid
     assert zygote is not None
     with ThreadPoolExecutor(8) as pool:
-        found = [pool.submit(own.fingerprint, PICTURE) for _ in range(24)]
+        found = [pool.submit(own.fingerprint, PICTURE, query=False) for _ in range(24)]
         os.kill(zygote, signal.SIGKILL)
     assert all(future.result().usable for future in found)
 
 
 def test_a_forked_process_starts_a_zygote_of_its_own(own: Sandbox) -> None:
-    own.fingerprint(PICTURE)
+    own.fingerprint(PICTURE, query=False)
     zygote = own.zygote_pid
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             before = own.zygote_pid
-            own.fingerprint(PICTURE)
+            own.fingerprint(PICTURE, query=False)
             os.write(writer, f"{before} {own.zygote_pid}".encode())
         finally:
             os._exit(0)
@@ -294,18 +297,18 @@ def test_a_forked_process_starts_a_zygote_of_its_own(own: Sandbox) -> None:
     assert inherited == "None"
     assert int(replaced) != zygote
     assert ended(int(replaced))
-    assert own.fingerprint(PICTURE).usable
+    assert own.fingerprint(PICTURE, query=False).usable
     assert own.zygote_pid == zygote
 
 
 def test_a_fork_while_the_sandbox_is_busy_does_not_hang(own: Sandbox) -> None:
-    busy = Thread(target=own.fingerprint, args=(PICTURE,))
+    busy = Thread(target=own.fingerprint, args=(PICTURE,), kwargs={"query": False})
     busy.start()  # holds the lock while the zygote starts
     pid = os.fork()
     if pid == 0:
         try:
             signal.alarm(20)
-            status = 0 if own.fingerprint(PICTURE).usable else 1
+            status = 0 if own.fingerprint(PICTURE, query=False).usable else 1
         finally:
             os._exit(status)
     busy.join()
@@ -316,7 +319,7 @@ def test_a_zygote_ends_with_its_process_however_that_ends() -> None:
     script = (
         "import os, sys\n"
         "from holdout.fingerprints.sandbox import Sandbox\n"
-        "box = Sandbox(); box.run(b'', orientations=False)\n"
+        "box = Sandbox(); box.run(b'', query=False)\n"
         "print(box.zygote_pid, flush=True); os.kill(os.getpid(), 9)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -324,14 +327,14 @@ def test_a_zygote_ends_with_its_process_however_that_ends() -> None:
 
 
 def test_a_closed_sandbox_has_no_process_and_may_be_used_again(own: Sandbox) -> None:
-    own.fingerprint(PICTURE)
+    own.fingerprint(PICTURE, query=False)
     zygote = own.zygote_pid
     assert zygote is not None
     own.close()
     own.close()
     assert own.zygote_pid is None
     assert ended(zygote, within=0.1)
-    assert own.fingerprint(PICTURE).usable
+    assert own.fingerprint(PICTURE, query=False).usable
 
 
 # What it does not believe
@@ -343,7 +346,7 @@ def test_no_zygote_is_unavailable_and_says_nothing_of_the_picture(
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     with pytest.raises(Unavailable) as caught:
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
     assert caught.value.code == "sandbox_unavailable"
 
 
@@ -367,7 +370,7 @@ def test_a_child_that_ends_without_an_answer_is_told_apart_by_its_end(
 ) -> None:
     answers(monkeypatch, answer=b"", status=status)
     with pytest.raises(UnreadablePicture) as caught:
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
     assert caught.value.code == code
 
 
@@ -376,7 +379,7 @@ def test_a_child_that_could_not_be_forked_says_nothing_of_the_picture(
 ) -> None:
     answers(monkeypatch, answer=b"", status=_wire.NOT_STARTED)
     with pytest.raises(Unavailable):
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
 
 
 def test_a_child_that_the_kernel_killed_says_nothing_of_the_picture(
@@ -385,32 +388,74 @@ def test_a_child_that_the_kernel_killed_says_nothing_of_the_picture(
     """Out of memory: another machine, or this one later, may read the same picture."""
     answers(monkeypatch, answer=b"", status=signal.SIGKILL)
     with pytest.raises(Unavailable):
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
 
 
 def test_a_child_cannot_claim_another_file(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, answer=_wire.pack_fingerprints(describe(FLAT, orientations=False)), status=0)
+    answers(monkeypatch, answer=_wire.pack_fingerprints(describe(FLAT, query=False)), status=0)
     with pytest.raises(UnreadablePicture) as caught:
-        own.fingerprint(PICTURE)
+        own.fingerprint(PICTURE, query=False)
     assert caught.value.code == "picture_crashed_decoder"
 
 
 @pytest.mark.parametrize("picture", [PICTURE, FLAT])
-@pytest.mark.parametrize("orientations", [False, True])
-def test_an_answer_survives_the_wire(picture: bytes, *, orientations: bool) -> None:
-    found = describe(picture, orientations=orientations)
-    assert _wire.unpack_answer(_wire.pack_fingerprints(found), orientations=orientations) == found
+@pytest.mark.parametrize("query", [False, True])
+def test_an_answer_survives_the_wire(picture: bytes, *, query: bool) -> None:
+    found = describe(picture, query=query)
+    assert _wire.unpack_answer(_wire.pack_fingerprints(found), query=query) == found
 
 
-@given(answer=st.binary(max_size=400), orientations=st.booleans())
-def test_an_answer_of_random_bytes_is_at_most_a_known_refusal(answer: bytes, *, orientations: bool) -> None:
-    for text in (answer, b"\x01" + answer, b"\x00" + answer):
+@given(answer=st.binary(max_size=400), query=st.booleans())
+def test_an_answer_of_random_bytes_is_at_most_a_known_refusal(answer: bytes, *, query: bool) -> None:
+    version = describe(FLAT, query=False).to_bytes()[:4]
+    for text in (answer, b"\x01" + answer, b"\x00" + answer, b"\x00" + version + answer):
         with pytest.raises((ValueError, UnreadablePicture)):
-            _wire.unpack_answer(text, orientations=orientations)
+            _wire.unpack_answer(text, query=query)
+
+
+@pytest.mark.parametrize("picture", [PICTURE, FLAT])
+def test_the_answer_to_another_question_is_not_believed(picture: bytes) -> None:
+    for query in (False, True):
+        answer = _wire.pack_fingerprints(describe(picture, query=query))
+        with pytest.raises(ValueError, match="another question"):
+            _wire.unpack_answer(answer, query=not query)
+
+
+def full_report() -> PictureFingerprints:
+    """More than a socket's buffer takes, as a picture with many panes and keypoints would give."""
+    code, box = bytes(32), (0, 0, 900, 900)
+    panes = [
+        Pane(kind, box, Gate.OK, 100, (code,) * 8, (code,) * 8, bytes(20_000))
+        for kind in (PaneKind.WHOLE, *[PaneKind.RECTANGLE] * 39)
+    ]
+    return PictureFingerprints(code, code, None, code, 900, 900, "PNG", tuple(panes))
+
+
+def test_a_long_answer_and_the_zygotes_last_word_both_arrive() -> None:
+    """The answer still fills the socket when the child is dead."""
+    answer = _wire.pack_fingerprints(full_report())
+    control, its_control = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    received = bytearray()
+    with control, its_control, ours:
+        zygote = Zygote(control=its_control, limits=ChildLimits())
+        with theirs.dup() as childs:
+            child = Thread(target=childs.sendall, args=(answer,))
+            child.start()
+            while child.is_alive():
+                received += ours.recv(1 << 14)
+            child.join()
+        zygote._report(theirs, wait_status=0, peak_kib=7)
+        while part := ours.recv(1 << 14):
+            received += part
+            zygote._speak()
+    report = _wire.unpack_report(bytes(received))
+    assert report == _wire.ChildReport(answer, 0, 7 * 1024)
+    assert _wire.unpack_answer(answer, query=True) == full_report()
 
 
 def test_an_answer_without_the_zygotes_last_word_is_no_report() -> None:
-    answer = _wire.pack_fingerprints(describe(PICTURE, orientations=True))
+    answer = _wire.pack_fingerprints(describe(PICTURE, query=True))
     assert _wire.unpack_report(answer) is None
     assert _wire.unpack_report(answer[:5]) is None
     report = _wire.unpack_report(answer + _wire.pack_trailer(wait_status=9, peak_kib=3))
@@ -418,7 +463,7 @@ def test_an_answer_without_the_zygotes_last_word_is_no_report() -> None:
 
 
 def test_a_request_that_stops_half_way_is_not_decoded() -> None:
-    request = _wire.pack_request(PICTURE, orientations=True) + PICTURE
+    request = _wire.pack_request(PICTURE, query=True) + PICTURE
     assert _wire.unpack_request(request) == (PICTURE, True)
     for length in (0, 3, len(request) - 1):
         with pytest.raises(ValueError, match="incomplete"):
