@@ -13,9 +13,10 @@ from holdout.errors import Unavailable
 from holdout.index.files import Moment
 
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _Base = Annotated[str, msgspec.Meta(pattern=r"^base-(-1|\d+)-\d+\.index\Z")]
+_Pictures = Annotated[str, msgspec.Meta(pattern=r"^pictures-(-1|\d+)-\d+\.index\Z")]
 _Overlay = Annotated[str, msgspec.Meta(pattern=r"^overlay-(-1|\d+)-\d+\.index\Z")]
 
 
@@ -27,6 +28,8 @@ class Manifest(Moment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One more with each publication; a heartbeat is none."""
     base: _Base
     overlay: _Overlay | None
+    pictures: tuple[_Pictures, ...] = ()
+    """Registered pictures by their looks; what a later file says of one counts."""
     heartbeat: float
     """Unix seconds."""
     checksum: str = ""
@@ -39,7 +42,7 @@ class Manifest(Moment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def files(self) -> frozenset[str]:
         """The names of the files that it names."""
-        return frozenset(name for name in (self.base, self.overlay) if name)
+        return frozenset(name for name in (self.base, self.overlay, *self.pictures) if name)
 
 
 class Stamp(NamedTuple):

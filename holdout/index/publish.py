@@ -4,7 +4,7 @@ import fcntl
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,12 @@ from holdout.index.files import TABLES, IndexFile, Moment, Tables, open_index, w
 from holdout.index.generation import Generation, open_generation
 from holdout.index.manifest import MANIFEST, Manifest, missing, read_manifest, write_manifest
 from holdout.index.merge import changed, merged
+from holdout.index.picture_files import PictureFile, open_pictures, write_pictures
+from holdout.index.pictures import PictureTable
 from holdout.index.records import Kind
 
 _LOCK: Final = "publisher.lock"
-_FILE: Final = re.compile(r"(?:base|overlay)-(?:-1|\d+)-(\d+)\.index(?:\.new)?")
+_FILE: Final = re.compile(r"(?:base|overlay|pictures)-(?:-1|\d+)-(\d+)\.index(?:\.new)?")
 _KINDS: Final = {
     "urls": (Kind.URL, Kind.PICTURE),
     "places": (Kind.PATH, Kind.HOST, Kind.DOMAIN, Kind.ACCOUNT),
@@ -69,8 +71,18 @@ class Publisher:
         """What is published; None where there is nothing, or something damaged: it takes a new base."""
         return self._generation
 
-    def publish_base(self, tables: Tables, *, watermark: int, leaf_hash: bytes, time: datetime) -> int:
-        """Publish everything that is said at log index `watermark`; returns the index's new version.
+    def publish_base(
+        self,
+        tables: Tables,
+        *,
+        pictures: PictureTable | None = None,
+        watermark: int,
+        leaf_hash: bytes,
+        time: datetime,
+    ) -> int:
+        """Publish everything that is said at log index `watermark`, about all pictures that have looks.
+
+        Returns the index's new version.
 
         The watermark may lie before the one published: the log may have been restored. Raises `Unavailable`
         (`storage_full`, `storage_failed`), and ValueError for a record of a kind that its table does not
@@ -78,12 +90,24 @@ class Publisher:
         """
         with (
             self._written("base", tables, _moment(watermark, leaf_hash, time), since=None) as base,
+            self._written_pictures(pictures, watermark) as file,
             self._state,
         ):
-            return self._publish(Generation(base, None))
+            return self._publish(Generation(base, None, file))
 
-    def publish_overlay(self, tables: Tables, *, watermark: int, leaf_hash: bytes, time: datetime) -> int:
-        """Publish every change since the base, in place of the overlay before; returns the new version.
+    def publish_overlay(
+        self,
+        tables: Tables,
+        *,
+        pictures: PictureTable | None = None,
+        watermark: int,
+        leaf_hash: bytes,
+        time: datetime,
+    ) -> int:
+        """Publish every change since the base in place of the overlay before; new pictures beside the old.
+
+        `pictures` are those that are new, or stand otherwise, since what was published last. Returns the new
+        version.
 
         Each key stands there with all its records, or with none where nothing is said about it any more.
         Raises `Unavailable` (`index_missing`, `storage_full`, `storage_failed`), and ValueError as
@@ -94,8 +118,13 @@ class Publisher:
             raise ValueError(f"{watermark} lies before {generation.moment.watermark}, which is published")
         moment = _moment(watermark, leaf_hash, time)
         since = generation.base.moment.watermark
-        with self._written("overlay", tables, moment, since=since) as overlay, self._state:
-            return self._publish(Generation(self._current().base, overlay))
+        with (
+            self._written("overlay", tables, moment, since=since) as overlay,
+            self._written_pictures(pictures, watermark) as file,
+            self._state,
+        ):
+            now = self._current()
+            return self._publish(Generation(now.base, overlay, (*now.pictures, *file)))
 
     def merge(self) -> int:
         """Make base and overlay one new base; returns the version that then holds. Asks nobody but the files.
@@ -113,11 +142,30 @@ class Publisher:
             if now.base is not generation.base:
                 return self._version  # somebody published a base meanwhile: that one is newer
             if now.overlay is generation.overlay:
-                return self._publish(Generation(base, None))
+                return self._publish(Generation(base, None, now.pictures))
             pairs = zip(generation.changes, now.changes, strict=True)
             left = Tables(*(changed(before, after) for before, after in pairs))
             with self._written("overlay", left, now.moment, since=base.moment.watermark) as overlay:
-                return self._publish(Generation(base, overlay))
+                return self._publish(Generation(base, overlay, now.pictures))
+
+    def merge_pictures(self) -> int:
+        """Make one file of the youngest files of pictures, so that they stay few; returns the version then.
+
+        A file is merged with the younger ones as soon as they are half as large together: each picture is
+        written again some twenty times until there are ten million. Raises as `publish_overlay` does.
+        """
+        files = self._current().pictures
+        first = _merged_from([file.table.assets for file in files])
+        merging = files[first:]
+        if len(merging) < 2:
+            return self._version
+        table = PictureTable.merged([file.table for file in merging], first=first == 0)
+        with self._written_pictures(table, self._current().moment.watermark) as file, self._state:
+            now = self._current()
+            if now.pictures[: len(files)] != files:
+                return self._version  # somebody published a base meanwhile: that one is newer
+            pictures = (*files[:first], *file, *now.pictures[len(files) :])
+            return self._publish(Generation(now.base, now.overlay, pictures))
 
     def heartbeat(self) -> None:
         """Tell readers that what is published still holds.
@@ -142,16 +190,34 @@ class Publisher:
     ) -> Iterator[IndexFile]:
         """A new file, to be published inside the block; until then nobody clears it away."""
         _check_kinds(tables)
+        with self._name(kind, moment.watermark) as path:
+            write_index(path, tables, moment=moment, since=since)
+            yield open_index(path)
+
+    @contextmanager
+    def _name(self, kind: str, watermark: int) -> Iterator[Path]:
+        """A name that nobody else takes, and a file that nobody clears away, as long as the block lasts."""
         with self._state:
             self._remove_unnamed()
             self._number += 1
-            name = f"{kind}-{moment.watermark}-{self._number}.index"
+            name = f"{kind}-{watermark}-{self._number}.index"
             self._writing.add(name)
         try:
-            write_index(self._folder / name, tables, moment=moment, since=since)
-            yield open_index(self._folder / name)
+            yield self._folder / name
         finally:
             self._writing.discard(name)
+
+    @contextmanager
+    def _written_pictures(
+        self, table: PictureTable | None, watermark: int
+    ) -> Iterator[tuple[PictureFile, ...]]:
+        """A new file of pictures, if there are any, as `_written`."""
+        if table is None or not table.assets:
+            yield ()
+            return
+        with self._name("pictures", watermark) as path:
+            write_pictures(path, table)
+            yield (open_pictures(path),)
 
     def _publish(self, generation: Generation) -> int:
         manifest = self._manifest_of(generation, self._version + 1)
@@ -168,12 +234,13 @@ class Publisher:
         return self._version
 
     def _manifest_of(self, generation: Generation, version: int) -> Manifest:
-        base, overlay = generation
+        base, overlay, pictures = generation
         return Manifest(
             **msgspec.structs.asdict(generation.moment),
             version=version,
             base=base.name,
             overlay=overlay.name if overlay else None,
+            pictures=tuple(file.name for file in pictures),
             heartbeat=self._clock(),
         )
 
@@ -207,6 +274,14 @@ def _moment(watermark: int, leaf_hash: bytes, time: datetime) -> Moment:
     if time.tzinfo is None:
         raise ValueError("a log entry's time has a zone")
     return Moment(watermark, leaf_hash.hex(), time)
+
+
+def _merged_from(sizes: Sequence[int]) -> int:
+    """The first of the files, by size, oldest first, that is to be merged with all younger ones."""
+    for i, size in enumerate(sizes):
+        if sum(sizes[i + 1 :]) * 2 >= size:
+            return i
+    return len(sizes)
 
 
 def _check_kinds(tables: Tables) -> None:

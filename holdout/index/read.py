@@ -104,6 +104,7 @@ def _view(manifest: Manifest, generation: Generation) -> View:
         leaf_hash=bytes.fromhex(manifest.leaf_hash),
         base=generation.base.tables,
         overlay=generation.changes,
+        pictures=tuple(file.table for file in generation.pictures),
     )
 
 

@@ -12,6 +12,7 @@ from holdout.errors import InvalidInput
 from holdout.index.files import TABLES, TableName, Tables
 from holdout.index.keys import file_keys, split_packed
 from holdout.index.merge import merged
+from holdout.index.pictures import PictureTable
 from holdout.index.records import RANKS, RECORD, TAGS, Kind, Records, opaque
 from holdout.index.table import Hits, Table, check_words
 from holdout.url_keys import TAG_LENGTH, UrlKeys
@@ -68,6 +69,8 @@ class View:
     """That of the log's entry at `as_of`; a log that was restored from an older copy may have another."""
     base: Tables
     overlay: Tables
+    pictures: tuple[PictureTable, ...] = ()
+    """Registered pictures by their looks; what is said about one stands under its digest (`files`)."""
 
     def urls(self, keys: UrlKeys) -> Found:
         """What is said about URLs and the places that they lie in. Rows with an error have no lines."""

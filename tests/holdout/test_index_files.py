@@ -1,6 +1,7 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -125,9 +126,9 @@ def _in_section(
     return change
 
 
-def _keys(table: str, keys: object) -> Callable[[dict[str, dict[str, dict[str, object]]]], None]:
-    def change(header: dict[str, dict[str, dict[str, object]]]) -> None:
-        header["tables"][table]["keys"] = keys
+def _keys(table: str, keys: object) -> Callable[[Any], None]:
+    def change(header: Any) -> None:
+        header["about"]["tables"][table]["keys"] = keys
 
     return change
 

@@ -190,7 +190,7 @@ def _hostile(path: Path, **changes: object) -> None:
         {"base": "manifest.json"},
         {"base": "base-10-1.index\n"},
         {"overlay": "base-10-1.index"},
-        {"format": 2},
+        {"format": 3},
         {"leaf_hash": "zz"},
         {"leaf_hash": "00"},
         {"watermark": 11},
