@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.exceptions import RedisError
 
 from holdout.errors import Unavailable
-from lookup.engine import current_view
+from registry.read_index import current_view
 
 
 def livez(_request: HttpRequest) -> HttpResponse:

@@ -35,11 +35,11 @@ from prometheus_client.registry import Collector
 from api.metrics import count_shed, count_throttled
 from holdout.errors import Unavailable
 from ledger.models import Log
-from lookup.engine import current_view
 from lookup.jobs import RESULTS_KEPT
 from lookup.metrics import Door, count_lookup
 from lookup.models import LookupJob
 from registry.ingest import STALE_AFTER
+from registry.read_index import current_view
 
 logger = logging.getLogger(__name__)
 

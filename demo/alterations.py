@@ -1,7 +1,7 @@
 """Copies of the pictures as a scraper meets them: identical, altered, and pictures of nobody's.
 
-Every alteration here keeps the whole picture, so a perceptual code of one of its eight orientations finds
-it. Crops, collages and screenshots need geometry, which the registry does not have yet.
+Every alteration here keeps the whole picture. An upload is proven to L1, so near copies are for review,
+however certain they are.
 """
 
 import io

@@ -24,7 +24,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from holdout.verdicts import Access, AsOf, MatchMethod, Outcome, Reason
+from holdout.verdicts import Access, AsOf, MatchMethod, Outcome, Reason, Seen
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 
 
@@ -65,6 +65,8 @@ class MatchedStatement:
     disputed: bool = False
     vouched: bool = False
     """Declared for somebody else (L5 bulk): may only restrict."""
+    seen: Seen | None = None
+    """Carried along to the reason; it decides nothing."""
 
 
 class Provenance(StrEnum):
@@ -115,10 +117,10 @@ RESTRICTIVENESS: Final[Mapping[Outcome, int]] = MappingProxyType(
 )
 """Larger restricts more."""
 
-_ON_CONTENT: Final = frozenset(
-    {MatchMethod.EXACT_FILE, MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE}
-)
-_NEAR: Final = frozenset({MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE})
+_CONFIRMED: Final = frozenset({MatchMethod.SAME_PICTURE, MatchMethod.CONTAINS, MatchMethod.PART_OF})
+"""Near copies of which geometry is certain."""
+_NEAR: Final = _CONFIRMED | {MatchMethod.CODES, MatchMethod.POSSIBLE}
+_ON_CONTENT: Final = _NEAR | {MatchMethod.EXACT_FILE}
 _OF_THE_PICTURE: Final = frozenset({MatchMethod.URL, MatchMethod.PICTURE})
 """Places that hold one picture and nothing else."""
 
@@ -132,7 +134,9 @@ LEAST_ASSURANCE: Final[Mapping[MatchMethod, Assurance]] = MappingProxyType(
         MatchMethod.HOST: Assurance.L3,
         MatchMethod.DOMAIN: Assurance.L3,
         MatchMethod.PAGE: Assurance.L2,
-        MatchMethod.GEOMETRY: Assurance.L1,
+        MatchMethod.SAME_PICTURE: Assurance.L1,
+        MatchMethod.CONTAINS: Assurance.L1,
+        MatchMethod.PART_OF: Assurance.L1,
         MatchMethod.CODES: Assurance.L1,
         MatchMethod.POSSIBLE: Assurance.L1,
     }
@@ -223,7 +227,7 @@ def _may_permit(said: MatchedStatement) -> bool:
 
 def _asserts(said: MatchedStatement) -> bool:
     """Whether a restriction stands as said (True) or only asks for review (False)."""
-    if said.method is MatchMethod.GEOMETRY:
+    if said.method in _CONFIRMED:
         return said.assurance >= LEAST_ASSURANCE_FOR_NEAR_DENY
     return said.method not in _NEAR
 
@@ -279,7 +283,7 @@ def _after_grants(
     }
     standing = {use: outcome for use, outcome in outcomes.items() if use not in lifting}
     if standing:
-        yield Reason(said.statement, said.method, int(said.assurance), MappingProxyType(standing))
+        yield Reason(said.statement, said.method, int(said.assurance), MappingProxyType(standing), said.seen)
     if _may_permit(said):
         for grant in {g.grant: g for g in lifting.values()}.values():
             uses = {use: Outcome.ALLOW for use, g in lifting.items() if g.grant == grant.grant}
@@ -312,5 +316,9 @@ def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
         said = tuple(sorted((str(use), str(outcome)) for use, outcome in reason.outcomes.items()))
         return (-strongest, reason.source, reason.method, said)
 
-    by_proof = sorted(reasons, key=lambda reason: -1 if reason.assurance is None else reason.assurance)
+    def proof(reason: Reason) -> tuple[int, str]:
+        # What is seen decides nothing; it only keeps the answer apart from the arguments' order.
+        return -1 if reason.assurance is None else reason.assurance, str(reason.seen)
+
+    by_proof = sorted(reasons, key=proof)
     return tuple(reason for _, reason in sorted({order(r): r for r in by_proof}.items()))

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from holdout.errors import HoldoutError, InvalidInput
 from holdout.vocabulary import UsageCategory
+
+if TYPE_CHECKING:
+    from holdout.fingerprints.picture import PictureFingerprints
 
 
 class Outcome(StrEnum):
@@ -52,12 +56,16 @@ class MatchMethod(StrEnum):
     DOMAIN = "domain"
     PAGE = "page"
     """A place of the page on which the caller found the picture, or the account that the caller names."""
-    GEOMETRY = "geometry"
-    """A near copy confirmed by geometric verification (same picture, contains, is part of)."""
+    SAME_PICTURE = "same_picture"
+    """A near copy; like the next two confirmed point by point (`holdout.index.looks`)."""
+    CONTAINS = "contains"
+    """The asked picture contains the registered one: a frame, a screenshot, a collage."""
+    PART_OF = "part_of"
+    """The asked picture is a part of the registered one."""
     CODES = "codes"
     """Perceptual codes alone: they can be forged, so never more than review."""
     POSSIBLE = "possible"
-    """Weak geometry (10-11 inliers): for review."""
+    """Few points agree, or only an element that both pictures show: for review."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,6 +81,7 @@ class Query:
     """One asked picture, by any mix of keys. Raises `InvalidInput` (`query_has_no_key`) without any.
 
     `codes` maps a perceptual algorithm's id to one or more codes of that picture (its orientations).
+    `fingerprints` (a query's, `holdout.fingerprints`) ask about it as the very file and by how it looks.
     """
 
     url: str | None = None
@@ -82,11 +91,31 @@ class Query:
     account: str | None = None
     """whose it was there (`platform:user`); neither is evidence of ours, so both may only restrict."""
     codes: Mapping[str, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    fingerprints: "PictureFingerprints | None" = None
 
     def __post_init__(self) -> None:
-        keys = (self.url, self.sha256, self.page_url, self.account)
+        keys = (self.url, self.sha256, self.page_url, self.account, self.fingerprints)
         if all(key is None for key in keys) and not any(self.codes.values()):
-            raise InvalidInput("query_has_no_key", "Give a url, a sha256, codes or a picture.")
+            raise InvalidInput("query_has_no_key", "Give a url, a sha256, codes, fingerprints or a picture.")
+
+
+class Covered(StrEnum):
+    """How much of the registered picture is seen in the asked one, roughly."""
+
+    SMALL = "small"
+    """Less than a quarter."""
+    HALF = "half"
+    """Less than three quarters."""
+    MOST = "most"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a near copy shows the registered picture, as coarsely as a vendor may know."""
+
+    mirrored: bool
+    inverted: bool
+    covered: Covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +129,8 @@ class Reason:
     method: str
     assurance: int | None
     outcomes: Mapping[UsageCategory, Outcome]
+    seen: Seen | None = None
+    """For near copies that were compared point by point."""
 
 
 @dataclass(frozen=True, slots=True)

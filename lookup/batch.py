@@ -1,12 +1,13 @@
 """What a batch asks, column by column: every door and every job brings its queries into this form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdout.errors import HoldoutError
+from holdout.fingerprints.picture import PictureFingerprints
 from holdout.index.keys import packed_key
 from holdout.picture_hosts import named_account_key
 from holdout.verdicts import Query
@@ -30,7 +31,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The SHA-256 of some rows' files: uint8, n x 32."""
+    """Exact fingerprints of some rows' files: uint8, n x 32. Rows ascending; a row may have several."""
 
     row: NDArray[np.int64]
     digest: NDArray[np.uint8]
@@ -58,6 +59,8 @@ class Batch:
     keys: PackedKeys | None = None
     codes: Mapping[int, Mapping[str, tuple[bytes, ...]]] = field(default_factory=dict)
     """By row: a picture's codes by algorithm."""
+    looks: Mapping[int, PictureFingerprints] = field(default_factory=dict)
+    """By row: a picture's fingerprints (a query's). Its exact ones stand in `files` as well."""
     unreadable: Mapping[int, HoldoutError] = field(default_factory=dict)
     """The rows that could not even be read, and why; nothing is looked up for them."""
 
@@ -91,16 +94,34 @@ def _batch_of(queries: Mapping[int, Query], *, unreadable: Mapping[int, HoldoutE
     accounts = {
         i: packed_key(named_account_key(q.account).text) for i, q in queries.items() if q.account is not None
     }
-    digests = {i: q.sha256 for i, q in queries.items() if q.sha256 is not None}
+    looks = {i: q.fingerprints for i, q in queries.items() if q.fingerprints is not None}
+    digests = [(i, q.sha256) for i, q in queries.items() if q.sha256 is not None]
+    digests += [(i, digest) for i, taken in looks.items() for digest in exact_digests(taken)]
     return Batch(
         rows=len(queries) + len(unreadable),
         urls=texts(list(urls), list(urls.values())),
         pages=texts(list(pages), list(pages.values())),
         accounts=PackedKeys(*_fixed(accounts, 16)) if accounts else None,
-        files=Digests(*_fixed(digests, 32)) if digests else None,
+        files=digest_column(digests),
         codes={i: q.codes for i, q in queries.items() if q.codes},
+        looks=looks,
         unreadable=unreadable,
     )
+
+
+def exact_digests(taken: PictureFingerprints) -> list[bytes]:
+    """What a picture is looked up by as the very file: any of these may be registered."""
+    digests = (taken.sha256, taken.pixels, taken.iscc_instance)
+    return [digest for digest in digests if digest is not None]
+
+
+def digest_column(digests: Iterable[tuple[int, bytes]]) -> Digests | None:
+    """Rows and digests as a column, each pair once."""
+    ordered = sorted(set(digests))
+    if not ordered:
+        return None
+    octets = np.frombuffer(b"".join(digest for _, digest in ordered), dtype=np.uint8).reshape(-1, 32)
+    return Digests(np.array([row for row, _ in ordered], dtype=np.int64), octets)
 
 
 def _fixed(values: Mapping[int, bytes], width: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

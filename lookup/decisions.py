@@ -20,12 +20,23 @@ from holdout.ids import id_text
 from holdout.index.records import DISPUTED, RECORD, VOUCHED, Records, opaque
 from holdout.index.said import preferences_of
 from holdout.resolution import Assurance, MatchedStatement, Resolution, resolve
-from holdout.verdicts import AsOf, MatchMethod, Outcome
+from holdout.verdicts import AsOf, Covered, MatchMethod, Outcome, Seen
 from holdout.vocabulary import UsageCategory
 
 METHODS: Final = tuple(MatchMethod)
 """A line's `method` is an index into it."""
 METHOD_CODE: Final[Mapping[MatchMethod, int]] = MappingProxyType({m: i for i, m in enumerate(METHODS)})
+
+SEEN: Final = (
+    None,
+    *(
+        Seen(mirrored, inverted, covered)
+        for mirrored, inverted in product((False, True), repeat=2)
+        for covered in Covered
+    ),
+)
+"""A line's `seen` is an index into it."""
+SEEN_CODE: Final[Mapping[Seen | None, int]] = MappingProxyType({seen: i for i, seen in enumerate(SEEN)})
 
 OUTCOMES: Final = tuple(
     MappingProxyType(dict(zip(UsageCategory, outcomes, strict=True)))
@@ -48,6 +59,8 @@ class Lines:
     specificity: NDArray[np.int64]
     """Larger is more specific, between places of one URL."""
     record: Records
+    seen: NDArray[np.uint8]
+    """How a near copy shows the registered picture; it decides nothing."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -69,13 +82,14 @@ class Lines:
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            return cls(*(np.empty(0, dtype) for dtype in (np.int64, np.uint8, np.int64, RECORD)))
+            return cls(*(np.empty(0, dtype) for dtype in (np.int64, np.uint8, np.int64, RECORD, np.uint8)))
         order = np.argsort(np.concatenate([part.row for part in parts]), kind="stable")
         return cls(
             row=np.concatenate([part.row for part in parts])[order],
             method=np.concatenate([part.method for part in parts])[order],
             specificity=np.concatenate([part.specificity for part in parts])[order],
             record=joined_records([part.record for part in parts])[order],
+            seen=np.concatenate([part.seen for part in parts])[order],
         )
 
 
@@ -177,6 +191,7 @@ def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tupl
             np.frombuffer(methods, dtype=np.uint8),
             np.frombuffer(specificities, dtype=np.int64),
             np.frombuffer(records, dtype=RECORD),
+            np.zeros(len(methods), dtype=np.uint8),
         )
     )
     resolution = resolve(statements=statements, as_of=_ALWAYS)
@@ -191,12 +206,17 @@ def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tupl
 def resolution_of(lines: Lines, start: int, count: int) -> Resolution:
     """The whole resolution, with every reason, of the row whose lines these are."""
     part = slice(start, start + count)
-    statements = _statements(lines.method[part], lines.specificity[part], lines.record[part])
+    statements = _statements(
+        lines.method[part], lines.specificity[part], lines.record[part], lines.seen[part]
+    )
     return resolve(statements=statements, as_of=_ALWAYS)
 
 
 def _statements(
-    methods: NDArray[np.uint8], specificities: NDArray[np.int64], records: NDArray[np.void]
+    methods: NDArray[np.uint8],
+    specificities: NDArray[np.int64],
+    records: NDArray[np.void],
+    seen: NDArray[np.uint8],
 ) -> list[MatchedStatement]:
     return [
         MatchedStatement(
@@ -209,6 +229,9 @@ def _statements(
             specificity=(specificity,),
             disputed=bool(record["flags"] & DISPUTED),
             vouched=bool(record["flags"] & VOUCHED),
+            seen=SEEN[how],
         )
-        for method, specificity, record in zip(methods.tolist(), specificities.tolist(), records, strict=True)
+        for method, specificity, record, how in zip(
+            methods.tolist(), specificities.tolist(), records, seen.tolist(), strict=True
+        )
     ]

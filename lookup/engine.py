@@ -5,19 +5,17 @@ in columns for bulk, as verdicts with every reason for whoever reads them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from consent.queries import statements_in_force
 from holdout.errors import HoldoutError, InvalidInput
-from holdout.index.read import Found, ReadIndex, View
+from holdout.index.read import Found, View
 from holdout.index.records import RANKS
 from holdout.index.view import ANSWER_TOO_LARGE
 from holdout.resolution import LEAST_ASSURANCE, MatchedStatement, resolve
@@ -29,9 +27,23 @@ from ledger.queries import head
 from lookup.batch import Batch, Texts, batch_of
 from lookup.decisions import METHOD_CODE, METHODS, Lines, resolution_of
 from lookup.metrics import count_answers
-from lookup.near import near_lines
+from lookup.near import Near, near_lines
 from registry.models import Work
 from registry.queries import work_assurance
+from registry.read_index import current_view, index_folder
+
+__all__ = [
+    "MAX_REASONS",
+    "UNREADABLE",
+    "Looked",
+    "answer",
+    "answer_about",
+    "current_view",
+    "error_of",
+    "index_folder",
+    "look_up",
+    "verdicts_of",
+]
 
 _NOTHING_SAID: Final = resolve(statements=(), as_of=AsOf(0, datetime.fromtimestamp(0, tz=UTC))).uses
 """What follows from nothing, worked out once: most of a batch is that."""
@@ -51,25 +63,8 @@ class Looked:
     lines.
     """
     lines: Lines
-
-
-@cache
-def _index(folder: Path) -> ReadIndex:
-    return ReadIndex(folder)
-
-
-def index_folder() -> Path:
-    """Where the read index lies; every web and worker process of a machine opens it there."""
-    store: Path = settings.HOLDOUT_STORE_DIR
-    return store / "index"
-
-
-def current_view() -> View:
-    """The state of the index that a whole answer is given from.
-
-    Raises `Unavailable` (`index_missing`, `index_damaged`, `index_stale`): no index, no answer.
-    """
-    return _index(index_folder()).view()
+    not_compared: Mapping[int, HoldoutError] = field(default_factory=lambda: MappingProxyType({}))
+    """The `UNREADABLE` rows that could be read, but whose picture could not be compared, and why."""
 
 
 def look_up(batch: Batch, *, view: View | None = None) -> Looked:
@@ -85,18 +80,23 @@ def look_up(batch: Batch, *, view: View | None = None) -> Looked:
     if batch.accounts is not None:
         found = view.packed(batch.accounts.key)
         parts.append(_lines(found, batch.accounts.row, method=MatchMethod.PAGE))
+    exact = Lines.together([])
     if batch.files is not None:
-        parts.append(_lines(view.files(batch.files.digest), batch.files.row))
+        exact = _lines(view.files(batch.files.digest), batch.files.row)
+        parts.append(exact)
     if batch.keys is not None:
         parts.append(_lines(view.packed(batch.keys.key), batch.keys.row))
-    if batch.codes:
-        parts.append(near_lines(batch.codes, as_of=view.as_of.log_index))
+    near = Near(Lines.together([]), {})
+    if batch.codes or batch.looks:
+        near = near_lines(batch, view, exact=exact)
+        parts.append(near.lines)
+        error[list(near.failed)] = UNREADABLE
     lines = Lines.together(parts)
     # A row that failed in one column has no answer, whatever the others found.
     lines = lines if not error.any() else lines.where(error[lines.row] == 0)
     failed = int(np.count_nonzero(error))
     count_answers(checked=batch.rows - failed, failed=failed)
-    return Looked(view.as_of, view.version, error, lines)
+    return Looked(view.as_of, view.version, error, lines, near.failed)
 
 
 def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
@@ -141,6 +141,7 @@ def _lines(found: Found, row: NDArray[np.int64], *, method: MatchMethod | None =
         method=by_kind if method is None else np.full_like(by_kind, METHOD_CODE[method]),
         specificity=RANKS[found.kind] << 32 | found.length,
         record=found.record,
+        seen=np.zeros(len(found), dtype=np.uint8),
     )
 
 
@@ -169,7 +170,8 @@ def verdicts_of(batch: Batch, looked: Looked) -> list[Verdict]:
 
 def error_of(batch: Batch, looked: Looked, row: int) -> HoldoutError:
     """Why a failed row failed."""
-    return batch.unreadable.get(row) or url_error(ERRORS[looked.error[row]])
+    known = batch.unreadable.get(row) or looked.not_compared.get(row)
+    return known or url_error(ERRORS[looked.error[row]])
 
 
 def _verdict(lines: Lines, first: int, count: int, *, as_of: AsOf) -> Verdict:

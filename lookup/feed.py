@@ -14,10 +14,14 @@ import pyarrow.csv as pa_csv
 from django.db import connection
 from numpy.typing import NDArray
 
+from holdout.fingerprints.algorithms import ISCC_INSTANCE, PIXELS_SHA256, SHA256
+from holdout.fingerprints.picture import PictureFingerprints
+from holdout.index.pictures import RegisteredPicture, Standing
 from holdout.index.records import RECORD
 from holdout.vocabulary import UsageCategory
 
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
+_PICTURES_AT_ONCE: Final = 500
 _ID = pa.binary(26)
 """A public id without its prefix: 128 bits in base32."""
 
@@ -77,12 +81,15 @@ JOIN ledger_logentry placed ON placed.record_id = l.registration AND placed.inde
 JOIN consent_statement s ON s.work_id = l.work_id {_IN_FORCE} {{restriction}}
 """  # noqa: S608
 
+_EXACT: Final = ", ".join(f"'{algorithm.id}'" for algorithm in (SHA256, PIXELS_SHA256, ISCC_INSTANCE))
+"""What a file is found by as the very file: hashes of 256 bits, so that all of them are keys of one table."""
+
 _FILES: Final = f"""
 SELECT encode(f.value, 'hex'), {_RECORD.format(assurance=_FILE_ASSURANCE)}
 FROM registry_fingerprint f
 JOIN registry_asset a ON a.id = f.asset_id
 JOIN ledger_logentry uploaded ON uploaded.record_id = a.public_id AND uploaded.index <= %(as_of)s
-JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm = 'sha256' {{restriction}}
+JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm IN ({_EXACT}) {{restriction}}
 """  # noqa: S608
 
 _CHANGED: Final = """
@@ -105,11 +112,36 @@ l.work_id IN (SELECT work_id FROM said) UNION SELECT l.key FROM registry_locator
 
 _CHANGED_FILES: Final = f"""{_CHANGED}
 SELECT DISTINCT f.value FROM registry_fingerprint f JOIN registry_asset a ON a.id = f.asset_id
-WHERE f.algorithm = 'sha256' AND (
+WHERE f.algorithm IN ({_EXACT}) AND (
     a.id IN (SELECT asset_id FROM proven)
     OR a.work_id IN (SELECT work_id FROM said)
     OR a.public_id IN (SELECT record_id FROM changed)
 )
+"""  # noqa: S608
+
+
+_PICTURES: Final = f"""
+WITH said AS (
+    SELECT DISTINCT ON (f.value) f.value, st.standing, entry.index
+    FROM registry_standing st
+    JOIN ledger_logentry entry ON entry.record_id = st.public_id AND entry.index <= %(as_of)s
+    JOIN registry_fingerprint f ON f.asset_id = st.asset_id AND f.algorithm = '{SHA256.id}'
+    ORDER BY f.value, entry.index DESC
+)
+"""  # noqa: S608
+
+_CHANGED_STANDINGS: Final = f"""{_PICTURES}
+SELECT said.value, said.standing, NULL FROM said WHERE said.index > %(after)s
+"""  # noqa: S608
+
+_NEW_PICTURES: Final = f"""{_PICTURES}
+SELECT f.value, COALESCE(said.standing, 'live'), looks.value
+FROM registry_looks looks
+JOIN registry_asset a ON a.id = looks.asset_id
+JOIN ledger_logentry entry ON entry.record_id = a.public_id
+    AND entry.index > %(after)s AND entry.index <= %(as_of)s
+JOIN registry_fingerprint f ON f.asset_id = a.id AND f.algorithm = '{SHA256.id}'
+LEFT JOIN said ON said.value = f.value
 """  # noqa: S608
 
 
@@ -119,7 +151,7 @@ def changed_places(*, after: int, as_of: int) -> list[str]:
 
 
 def changed_files(*, after: int, as_of: int) -> list[bytes]:
-    """The digests of the files about which entries in (after, as_of] may say something new."""
+    """The exact fingerprints of the files about which entries in (after, as_of] may say something new."""
     return [bytes(row[0]) for row in _rows(_CHANGED_FILES, after=after, as_of=as_of)]
 
 
@@ -132,13 +164,33 @@ def said_of_places(*, as_of: int, checks: list[bytes] | None = None) -> Iterator
 
 
 def said_of_files(*, as_of: int, digests: list[bytes] | None = None) -> Iterator[Said]:
-    """The statements in force at log index `as_of` about every file, or those with these digests; in
-    blocks.
+    """The statements in force at log index `as_of` about every file, by each of its exact fingerprints, or
+    about those with these fingerprints; in blocks.
     """
     restriction = "" if digests is None else "AND f.value = ANY(%(digests)s)"
     for said in _said(_FILES.format(restriction=restriction), as_of=as_of, digests=digests):
         digest = [bytes.fromhex(key.decode()) for key in said.key.to_pylist()]
         yield Said(pa.array(digest, pa.binary(32)), said.record)
+
+
+def pictures(*, after: int, as_of: int) -> Iterator[RegisteredPicture]:
+    """The pictures with looks that were registered, or whose standing changed, in (after, as_of].
+
+    Whatever is said of them: a picture of which nothing is said in force is found, and nothing follows. One
+    that only changed its standing comes without panes, and before the others.
+    """
+    # From index 0 on the new pictures are all there are, and they come with their standing.
+    for query in (_CHANGED_STANDINGS, _NEW_PICTURES) if after >= 0 else (_NEW_PICTURES,):
+        # A cursor of the server's: nobody holds the looks of all pictures at once.
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(query, {"after": after, "as_of": as_of})
+            while rows := cursor.fetchmany(_PICTURES_AT_ONCE):
+                yield from (_picture(bytes(digest), word, looks) for digest, word, looks in rows)
+
+
+def _picture(digest: bytes, word: str, looks: memoryview | None) -> RegisteredPicture:
+    panes = PictureFingerprints.from_bytes(bytes(looks)).panes if looks is not None else ()
+    return RegisteredPicture(digest, Standing[word.upper()], panes)
 
 
 def _rows(query: str, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -7,9 +7,10 @@ belongs to another log than this one, is built anew.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from holdout.errors import Unavailable
 from holdout.index.files import Tables
 from holdout.index.keys import IndexKeys, file_keys, text_keys
+from holdout.index.pictures import PictureTable, RegisteredPicture
 from holdout.index.publish import Publisher
 from holdout.index.records import RECORD, Kind
 from holdout.index.table import Table
@@ -26,10 +28,13 @@ from holdout.urls import key_check
 from ledger.queries import as_of_index, head, leaf_hash_at
 from lookup import feed
 from lookup.decisions import joined_records
-from lookup.engine import current_view, index_folder
+from registry.read_index import current_view, index_folder
 
 logger = logging.getLogger(__name__)
 
+MERGE_PICTURES_AT: Final = 8
+"""Files of pictures: each is asked by itself, and with every change of the log one more may come."""
+_PICTURES_AT_ONCE: Final = 50_000
 MERGE_AT: Final = 50_000
 """Keys in the overlay: it is written whole with every change, so it must stay small."""
 _CHANGES_AT_ONCE: Final = 20_000
@@ -61,7 +66,8 @@ class Indexer:
         with _one_moment():
             seen, last = self._seen(), head().log_index
             if seen is None:
-                self._publisher.publish_base(_everything(as_of=last), **_moment(last))
+                pictures = _table_of(feed.pictures(after=-1, as_of=last))
+                self._publisher.publish_base(_everything(as_of=last), pictures=pictures, **_moment(last))
                 logger.info("index built", extra={"watermark": last})
                 return last + 1
             if seen == last:
@@ -69,15 +75,18 @@ class Indexer:
                 return 0
             as_of = min(last, seen + _CHANGES_AT_ONCE)
             changes = _extended(self._changes, _tables_changed(after=seen, as_of=as_of))
-            self._publisher.publish_overlay(changes, **_moment(as_of))
+            pictures = _table_of(feed.pictures(after=seen, as_of=as_of))
+            self._publisher.publish_overlay(changes, pictures=pictures, **_moment(as_of))
         if changes.keys > MERGE_AT:
-            self._merge()
+            self._beside(self._publisher.merge)
+        if self._publisher.current and len(self._publisher.current.pictures) > MERGE_PICTURES_AT:
+            self._beside(self._publisher.merge_pictures)
         return as_of - seen
 
-    def _merge(self) -> None:
-        """Beside what goes on: with ten million keys it takes some seconds."""
+    def _beside(self, merge: Callable[[], int]) -> None:
+        """Merge beside what goes on, one at a time: with ten million keys or pictures it takes a while."""
         if self._merging is None or not self._merging.is_alive():
-            self._merging = threading.Thread(target=_merged, args=(self._publisher,))
+            self._merging = threading.Thread(target=_merged, args=(merge,))
             self._merging.start()
 
     def _seen(self) -> int | None:
@@ -97,11 +106,11 @@ class Indexer:
             self._heartbeat_at = time.monotonic()
 
 
-def _merged(publisher: Publisher) -> None:
+def _merged(merge: Callable[[], int]) -> None:
     try:
-        version = publisher.merge()
+        version = merge()
     except Unavailable:
-        logger.exception("merging failed; the overlay stays")
+        logger.exception("merging failed; what was to be merged stays")
     else:
         logger.info("index merged", extra={"index_version": version})
 
@@ -144,6 +153,16 @@ def _everything(*, as_of: int) -> Tables:
     places = [_place_lines(said) for said in feed.said_of_places(as_of=as_of)]
     files = [_file_lines(said) for said in feed.said_of_files(as_of=as_of)]
     return _tables(places, files)
+
+
+def _table_of(pictures: Iterator[RegisteredPicture]) -> PictureTable:
+    """One table of all pictures, of which only some are in memory at a time as they came."""
+    tables = []
+    while block := list(islice(pictures, _PICTURES_AT_ONCE)):
+        tables.append(PictureTable.build(block))
+    if len(tables) > 1:
+        return PictureTable.merged(tables, first=False)
+    return tables[0] if tables else PictureTable.nothing()
 
 
 def _tables_changed(*, after: int, as_of: int) -> Tables:

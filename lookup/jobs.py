@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.conf import settings
@@ -28,12 +29,12 @@ from holdout.index.view import ANSWER_TOO_LARGE
 from ledger.models import Log
 from ledger.services import append
 from lookup import storage
-from lookup.engine import current_view
 from lookup.formats import Columns, pieces
 from lookup.hits import store_hits
 from lookup.models import JobStep, LookupJob, LookupReceipt
-from lookup.screening import Screened, screen
+from lookup.screening import Screened, filled_rows, screen
 from lookup.steps import LeaseLost, Taken, take
+from registry.read_index import current_view
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ MAX_DEATHS: Final = 20
 _WAIT_SECONDS: Final = 5.0
 _CODES_AT_ONCE: Final = 4_096
 """Rows between two looks at the lease where codes are compared: with every registered one."""
+_LOOKS_AT_ONCE: Final = 8
+"""Likewise pictures by all their fingerprints: 50 ms each, or seconds for one with very many panes."""
 UPLOADS_KEPT: Final = timedelta(days=7)
 RESULTS_KEPT: Final = timedelta(days=30)
 ORPHANS_KEPT: Final = timedelta(days=1)
@@ -170,8 +173,7 @@ def _screened(taken: Taken, table: pa.Table, view: View) -> Iterator[Screened]:
     """The table with its answers, in parts: what is said about some rows can be more than memory holds."""
     step, job = taken.step, taken.step.job
     columns = _columns(job)
-    size = _CODES_AT_ONCE if columns.phash else max(1, table.num_rows)
-    waiting = [(start, min(size, table.num_rows - start)) for start in range(0, table.num_rows, size)]
+    waiting = _parts(table, columns)
     waiting.reverse()
     while waiting:
         start, rows = waiting.pop()
@@ -189,6 +191,17 @@ def _screened(taken: Taken, table: pa.Table, view: View) -> Iterator[Screened]:
                 raise
             half = rows // 2
             waiting += [(start + half, rows - half), (start, half)]
+
+
+def _parts(table: pa.Table, columns: Columns) -> list[tuple[int, int]]:
+    """First row and number of rows of each part that takes no longer than a lease lasts."""
+    effort = np.zeros(table.num_rows)
+    if columns.phash:
+        effort += 1 / _CODES_AT_ONCE
+    if columns.fingerprints:
+        effort[filled_rows(table, columns.fingerprints)] += 1 / _LOOKS_AT_ONCE
+    starts = np.flatnonzero(np.diff(np.floor(np.cumsum(effort) - effort), prepend=-1))
+    return list(zip(starts.tolist(), np.diff(starts, append=table.num_rows).tolist(), strict=True))
 
 
 def _damaged(what: str) -> InvalidInput:
@@ -271,6 +284,7 @@ def _columns(job: LookupJob) -> Columns:
         sha256=job.sha256_column,
         page_url=job.page_url_column,
         phash=job.phash_column,
+        fingerprints=job.fingerprints_column,
     )
 
 

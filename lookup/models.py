@@ -46,6 +46,7 @@ class LookupJob(models.Model):
     sha256_column = models.CharField(max_length=200, blank=True)
     page_url_column = models.CharField(max_length=200, blank=True, db_default="")
     phash_column = models.CharField(max_length=200, blank=True, db_default="")
+    fingerprints_column = models.CharField(max_length=200, blank=True, db_default="")
     rows = models.BigIntegerField(null=True, help_text="Known once the upload has been cut into pieces.")
     result_name = models.CharField(max_length=100, blank=True)
     result_sha256 = models.BinaryField(max_length=32, null=True)
@@ -67,7 +68,13 @@ class LookupJob(models.Model):
             ),
             models.CheckConstraint(
                 name="lookupjob_reads_some_column",
-                condition=~models.Q(url_column="", sha256_column="", page_url_column="", phash_column=""),
+                condition=~models.Q(
+                    url_column="",
+                    sha256_column="",
+                    page_url_column="",
+                    phash_column="",
+                    fingerprints_column="",
+                ),
             ),
         ]
         indexes = [

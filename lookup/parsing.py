@@ -1,6 +1,7 @@
 """From what a caller wrote to a `Query`; whatever is wrong with one becomes that one's error."""
 
 import binascii
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,12 +12,15 @@ import msgspec
 import numpy as np
 
 from holdout.errors import HoldoutError, InvalidInput
-from holdout.fingerprints.algorithms import ALGORITHMS, PHASH_256, SHA256, Kind, parse_code
+from holdout.fingerprints.algorithms import ALGORITHMS, SHA256, parse_code
+from holdout.fingerprints.local.keypoints import query_keypoints
+from holdout.fingerprints.picture import PictureFingerprints
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.picture_hosts import named_account_key
 from holdout.url_keys import lines
 from holdout.verdicts import Query
 from lookup.batch import Batch, Digests, PackedKeys, Texts, batch_of, texts
+from lookup.near import COMPARED
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -26,6 +30,8 @@ MAX_COMMAS: Final = 100
 list of millions of nothings takes gigabytes."""
 MAX_CODES: Final = 8
 """Codes of one picture in one query: its eight orientations."""
+SEARCHED: Final = tuple(COMPARED)
+"""Algorithms whose codes are compared. To take another's would be to answer what nobody looked up."""
 
 
 class _QueryIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,6 +42,7 @@ class _QueryIn(msgspec.Struct, forbid_unknown_fields=True):
     page_url: str | None = None
     account: str | None = None
     codes: dict[str, str | list[str]] | None = None
+    fingerprints: str | None = None
     picture: str | None = None
 
 
@@ -70,6 +77,7 @@ class Limits:
 
     queries: int
     pictures: int
+    fingerprints: int
     admit: Callable[[int], None]
 
 
@@ -77,7 +85,8 @@ def parse_json(body: bytes, limits: Limits) -> Batch:
     """`{"queries": [{...}, ...]}` or `{"urls": ["...", ...]}`, each query read by itself.
 
     Pictures are fingerprinted here, in a disposable child. Raises `InvalidInput` only for what concerns the
-    whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`); so do the others.
+    whole body (`body_malformed`, `too_many_queries`, `no_queries`, `too_many_pictures`,
+    `too_many_fingerprints`); so do the others.
     """
     if body.count(b",") > MAX_COMMAS * limits.queries:
         raise _too_many(limits)
@@ -181,6 +190,11 @@ def _batch_of_raws(raws: Sequence[object], limits: Limits) -> Batch:
     parsed = [_attempt(_decode, raw) for raw in raws]
     if sum(isinstance(p, _QueryIn) and p.picture is not None for p in parsed) > limits.pictures:
         raise InvalidInput("too_many_pictures", f"Send at most {limits.pictures} pictures a call.")
+    if sum(isinstance(p, _QueryIn) and p.fingerprints is not None for p in parsed) > limits.fingerprints:
+        raise InvalidInput(
+            "too_many_fingerprints",
+            f"Send fingerprints of at most {limits.fingerprints} pictures a call.",
+        )
     return batch_of([p if isinstance(p, HoldoutError) else _attempt(_query, p) for p in parsed])
 
 
@@ -210,24 +224,74 @@ def _decode(raw: object) -> _QueryIn:
 def _query(given: _QueryIn) -> Query:
     sha256 = None if given.sha256 is None else parse_code(SHA256.id, given.sha256)
     codes = {algorithm: _codes(algorithm, texts) for algorithm, texts in (given.codes or {}).items()}
-    if given.picture is not None:
-        taken = fingerprint_picture(_picture(given.picture), orientations=True)
-        if sha256 not in (None, taken.sha256):
-            raise InvalidInput("sha256_of_another_picture", "The sha256 is not that of the picture sent.")
-        sha256 = taken.sha256
-        codes[PHASH_256.id] = (*codes.get(PHASH_256.id, ()), *taken.orientations)
     if given.account is not None:
         named_account_key(given.account)
-    return Query(url=given.url, sha256=sha256, page_url=given.page_url, account=given.account, codes=codes)
+    return Query(
+        url=given.url,
+        sha256=sha256,
+        page_url=given.page_url,
+        account=given.account,
+        codes=codes,
+        fingerprints=_fingerprints(given, sha256),
+    )
+
+
+def _fingerprints(given: _QueryIn, sha256: bytes | None) -> PictureFingerprints | None:
+    """What is known of the picture: as it was sent, and where the file itself was sent, as we take it.
+
+    Raises `InvalidInput` (`sha256_of_another_picture`) unless all that was sent is of one file.
+    """
+    if given.fingerprints is None and given.picture is None:
+        return None
+    sent = None if given.fingerprints is None else fingerprints_from_base64(given.fingerprints)
+    picture = None if given.picture is None else _picture(given.picture)
+    digests = {
+        digest
+        for digest in (sha256, sent and sent.sha256, picture and hashlib.sha256(picture).digest())
+        if digest is not None
+    }
+    if len(digests) > 1:
+        raise InvalidInput("sha256_of_another_picture", "The sha256 is not that of the picture sent.")
+    return sent if picture is None else fingerprint_picture(picture, query=True)
+
+
+def read_fingerprints(data: bytes) -> PictureFingerprints:
+    """A query's fingerprints, as `PictureFingerprints.to_bytes` writes them.
+
+    Raises `InvalidInput`: `fingerprint_malformed`, `fingerprints_not_of_a_query`.
+    """
+    taken = PictureFingerprints.from_bytes(data)
+    if taken.is_query is False:
+        raise InvalidInput(
+            "fingerprints_not_of_a_query",
+            "These are a registration's fingerprints; take a query's, as `holdout fingerprint` does.",
+        )
+    try:
+        for pane in taken.panes:
+            query_keypoints(pane.keypoints)
+    except ValueError as error:
+        raise InvalidInput("fingerprint_malformed", "The keypoints of a pane are not whole.") from error
+    return taken
 
 
 def _codes(algorithm: str, texts: str | list[str]) -> tuple[bytes, ...]:
-    if algorithm in ALGORITHMS and ALGORITHMS[algorithm].kind is Kind.EXACT:
+    if algorithm == SHA256.id:
         raise InvalidInput("fingerprint_not_a_code", f"Give {algorithm} as a key of the query, not in codes.")
+    if algorithm in ALGORITHMS and algorithm not in SEARCHED:
+        raise InvalidInput("fingerprint_algorithm_unknown", f"Codes compared here: {', '.join(SEARCHED)}.")
     given = [texts] if isinstance(texts, str) else texts
     if not 1 <= len(given) <= MAX_CODES:
         raise InvalidInput("fingerprint_malformed", f"Give 1 to {MAX_CODES} codes of one picture.")
     return tuple(parse_code(algorithm, text) for text in given)
+
+
+def fingerprints_from_base64(text: str | bytes) -> PictureFingerprints:
+    """`read_fingerprints` of what base64 spells; also raises `InvalidInput` (`fingerprints_not_base64`)."""
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("fingerprints_not_base64", f"The fingerprints are not base64: {error}.") from error
+    return read_fingerprints(data)
 
 
 def _picture(base64_text: str) -> bytes:

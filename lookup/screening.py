@@ -1,7 +1,7 @@
 """One piece of a job: a table of rows in, the same rows with their verdicts out, column by column."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from holdout.errors import HoldoutError
 from holdout.fingerprints.algorithms import PHASH_256, SHA256, parse_code
+from holdout.fingerprints.picture import PictureFingerprints
 from holdout.index.read import View
 from holdout.index.records import public_ids
 from holdout.resolution import most_restrictive
 from holdout.url_keys import ERRORS
 from holdout.verdicts import Outcome, Status
 from holdout.vocabulary import UsageCategory
-from lookup.batch import Batch, Digests, Texts
+from lookup.batch import Batch, Digests, Texts, digest_column, exact_digests
 from lookup.decisions import METHODS, NOTHING_SAID, OUTCOMES, Decisions, decide
 from lookup.engine import look_up
 from lookup.formats import MALFORMED, Columns
+from lookup.formats.parquet import is_octets
 from lookup.hits import Hits, hits_of
+from lookup.parsing import fingerprints_from_base64, read_fingerprints
 
 _OUTCOMES: Final = tuple(Outcome)
 _OF_USE: Final[Mapping[UsageCategory, NDArray[np.int8]]] = MappingProxyType(
@@ -57,6 +60,8 @@ def screen(
     batch = _batch(table, columns, problems)
     looked = look_up(batch, view=view)
     problems.take_over(looked.error)
+    for row, error in looked.not_compared.items():
+        problems.add(row, error.code)
     decisions = decide(looked.lines.where(problems.number[looked.lines.row] == 0))
     rows = np.union1d(decisions.row, np.flatnonzero(problems.number)) if hits_only else None
     kept = table if rows is None else table.take(rows)
@@ -66,6 +71,12 @@ def screen(
     for name, values in _answer_columns(decisions, problems, rows).items():
         kept = kept.append_column(name, values)
     return Screened(kept, _counts(decisions, problems), hits_of(looked.lines, decisions))
+
+
+def filled_rows(table: pa.Table, name: str) -> NDArray[np.int64]:
+    """The rows with something in a column."""
+    cells = _texts(table, name)
+    return np.empty(0, dtype=np.int64) if cells is None else cells.row
 
 
 class _Problems:
@@ -84,8 +95,9 @@ class _Problems:
         self.number[rows[self.number[rows] == 0]] = self.codes.index(code)
 
     def take_over(self, errors: NDArray[np.uint8]) -> None:
-        """The numbers of `ERRORS` that the engine gave to rows."""
-        self.number = np.where(self.number == 0, errors, self.number)
+        """The numbers of `ERRORS` that the engine gave to rows; others it names by themselves."""
+        known = np.where(errors < len(ERRORS), errors, 0)
+        self.number = np.where(self.number == 0, known, self.number)
 
     def column(self, number: NDArray[np.uint8]) -> pa.Array:
         """The codes that these numbers stand for."""
@@ -97,8 +109,10 @@ def _batch(table: pa.Table, columns: Columns, problems: _Problems) -> Batch:
     urls, pages = (_texts(table, name) for name in (columns.url, columns.page_url))
     digests = _codes(table, columns.sha256, SHA256.id, problems)
     codes = _codes(table, columns.phash, PHASH_256.id, problems)
+    looks = _looks(table, columns.fingerprints, problems)
     asked = np.zeros(table.num_rows, dtype=np.bool_)
-    for rows in (digests[0], codes[0], *(column.row for column in (urls, pages) if column is not None)):
+    texts = (column.row for column in (urls, pages) if column is not None)
+    for rows in (digests[0], codes[0], np.array(list(looks), dtype=np.int64), *texts):
         asked[rows] = True
     if MALFORMED in table.column_names:
         malformed = np.flatnonzero(table[MALFORMED].to_numpy())
@@ -108,12 +122,41 @@ def _batch(table: pa.Table, columns: Columns, problems: _Problems) -> Batch:
         rows=table.num_rows,
         urls=urls,
         pages=pages,
-        files=Digests(*digests) if len(digests[0]) else None,
+        files=_files(digests, looks),
         codes={
             row: {PHASH_256.id: (code.tobytes(),)}
             for row, code in zip(codes[0].tolist(), codes[1], strict=True)
         },
+        looks=looks,
     )
+
+
+def _files(
+    digests: tuple[NDArray[np.int64], NDArray[np.uint8]], looks: Mapping[int, PictureFingerprints]
+) -> Digests | None:
+    """The column of digests, and those of the pictures whose fingerprints are known."""
+    if not looks:
+        return Digests(*digests) if len(digests[0]) else None
+    given = zip(digests[0].tolist(), map(bytes, digests[1]), strict=True)
+    taken = ((row, digest) for row, look in looks.items() for digest in exact_digests(look))
+    return digest_column([*given, *taken])
+
+
+def _looks(table: pa.Table, name: str, problems: _Problems) -> dict[int, PictureFingerprints]:
+    """The rows that have fingerprints, and these; what cannot be read becomes its row's problem."""
+    cells = _texts(table, name)
+    if cells is None:
+        return {}
+    # A piece of lines has columns of bytes only because a line need not be UTF-8: they hold text.
+    octets = MALFORMED not in table.column_names and is_octets(table.schema.field(name).type)
+    read: Callable[[bytes], PictureFingerprints] = read_fingerprints if octets else fingerprints_from_base64
+    looks = {}
+    for i, row in enumerate(cells.row.tolist()):
+        try:
+            looks[row] = read(cells.text(i))
+        except HoldoutError as error:
+            problems.add(row, error.code)
+    return looks
 
 
 def _texts(table: pa.Table, name: str) -> Texts | None:

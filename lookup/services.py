@@ -50,6 +50,7 @@ def submit_job(
                 sha256_column=found.sha256,
                 page_url_column=found.page_url,
                 phash_column=found.phash,
+                fingerprints_column=found.fingerprints,
             )
             JobStep.objects.create(job=job, kind=JobStep.Kind.SPLIT)
             # A bell that cannot be rung is no error: beat rings again, and the job waits.

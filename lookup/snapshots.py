@@ -28,9 +28,9 @@ from holdout.snapshot.folder import file_name, stored_files
 from holdout.snapshot.load import load, state_of
 from holdout.snapshot.state import Change, State, composed, difference
 from lookup import published
-from lookup.engine import current_view
 from lookup.key_codes import Said, key_codes
 from lookup.models import Snapshot
+from registry.read_index import current_view
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,20 @@
-"""The staff area's tables of declarants, works, files, places and proofs.
+"""The staff area's tables of declarants, works, files and their standing, places and proofs.
 
 A work's title is for its creator alone, and fingerprints are for the matching: neither is shown.
 """
 
-from django.contrib import admin
+from collections.abc import Callable
 
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.audit import Actor
 from accounts.desk import Desk, organization_filter
-from registry.models import Asset, Authorization, Declarant, Locator, Work
+from registry.models import Asset, Authorization, Declarant, Locator, Standing, Work
+from registry.services import set_standing
 
 
 @admin.register(Declarant)
@@ -36,6 +44,54 @@ class AssetDesk(Desk):
     fields = (
         *("public_id", "work", "state", "refusal_code", "refusal_detail", "width", "height", "created_at"),
     )
+    actions = ("quarantine", "make_live", "make_gone")
+    refusals = {"asset_not_registered": _("The fingerprints of that file were never taken.")}
+
+    @admin.action(description=_("Quarantine the selected files: near copies are at most for review"))
+    def quarantine(self, request: HttpRequest, rows: QuerySet[Asset]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("work__organization"),
+            act=_making(Standing.Word.QUARANTINED),
+            question=_("Quarantine these files? Near copies of them will be at most for review."),
+            done=_("quarantined"),
+        )
+
+    @admin.action(description=_("Let near copies of the selected files count again"))
+    def make_live(self, request: HttpRequest, rows: QuerySet[Asset]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("work__organization"),
+            act=_making(Standing.Word.LIVE),
+            question=_("Let near copies of these files count again? Rivals cannot undo it."),
+            done=_("live"),
+        )
+
+    @admin.action(description=_("Find no near copies of the selected files any more"))
+    def make_gone(self, request: HttpRequest, rows: QuerySet[Asset]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("work__organization"),
+            act=_making(Standing.Word.GONE),
+            question=_("Find no near copies of these files any more? The very files are still found."),
+            done=_("gone"),
+        )
+
+
+def _making(word: Standing.Word) -> Callable[[Asset, Actor], None]:
+    def act(asset: Asset, by: Actor) -> None:
+        set_standing(asset=asset, standing=word, reason=Standing.Reason.STAFF, by=by)
+
+    return act
+
+
+@admin.register(Standing)
+class StandingDesk(Desk):
+    list_display = ("public_id", "asset", "standing", "reason", "created_at")
+    list_select_related = ("asset",)
+    list_filter = (organization_filter("asset__work__organization__public_id"), "standing", "reason")
+    search_fields = ("=public_id", "=asset__public_id")
+    fields = ("public_id", "asset", "standing", "reason", "created_at")
 
 
 @admin.register(Locator)

@@ -9,13 +9,23 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from holdout.errors import UnreadablePicture
-from holdout.fingerprints.algorithms import PHASH_256, SHA256
+from holdout.fingerprints.algorithms import (
+    ISCC_IMAGE,
+    ISCC_INSTANCE,
+    PDQ_256,
+    PHASH_256,
+    PIXELS_SHA256,
+    SHA256,
+)
+from holdout.fingerprints.picture import PictureFingerprints
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.resolution import Assurance
 from ledger.models import Log
 from ledger.services import append
-from registry.models import Asset, Authorization, Fingerprint
+from registry.generic import deny_list, without_generic
+from registry.models import Asset, Authorization, Fingerprint, Looks
 from registry.records import asset_record, authorization_record
+from registry.rivals import quarantine_rivals, same_pictures
 
 STALE_AFTER = timedelta(days=1)
 
@@ -41,32 +51,58 @@ def ingest(*, asset_id: str) -> None:
 
 
 def _fingerprint(asset: Asset, picture: bytes) -> None:
-    taken = fingerprint_picture(picture)
-    codes = {SHA256.id: taken.sha256} | ({} if taken.phash is None else {PHASH_256.id: taken.phash})
+    asked = fingerprint_picture(picture, query=True)
+    taken = without_generic(asked, fingerprint_picture(picture, query=False), generic=deny_list())
+    same = same_pictures(asked)
     with transaction.atomic():
         # Another worker may hold the same doorbell: the row decides who writes.
         if not Asset.objects.select_for_update().filter(pk=asset.pk, state=Asset.State.RECEIVED).exists():
             return
-        Fingerprint.objects.bulk_create(
-            [Fingerprint(asset=asset, algorithm=algorithm, value=value) for algorithm, value in codes.items()]
-        )
-        asset.state, asset.width, asset.height = Asset.State.FINGERPRINTED, taken.width, taken.height
-        asset.save(update_fields=["state", "width", "height"])
-        uploaded = Authorization.objects.create(
-            declarant=asset.work.declarant, asset=asset, level=Assurance.L1, method="upload"
-        )
-        append(
-            log=Log.DECLARATIONS,
-            entry_type="asset",
-            record_id=asset.public_id,
-            record=asset_record(asset, codes),
-        )
-        append(
-            log=Log.DECLARATIONS,
-            entry_type="authorization",
-            record_id=uploaded.public_id,
-            record=authorization_record(uploaded),
-        )
+        _register(asset, taken)
+        quarantine_rivals(taken, same=same)
+
+
+def _register(asset: Asset, taken: PictureFingerprints) -> None:
+    """Write what was found, the proof that the file was uploaded, and their records in line for the log."""
+    kept, looks = stored_fingerprints(taken), taken.to_bytes()
+    Fingerprint.objects.bulk_create(
+        [Fingerprint(asset=asset, algorithm=algorithm, value=value) for algorithm, value in kept.items()]
+    )
+    Looks.objects.create(asset=asset, value=looks)
+    asset.state, asset.width, asset.height = Asset.State.FINGERPRINTED, taken.width, taken.height
+    asset.save(update_fields=["state", "width", "height"])
+    uploaded = Authorization.objects.create(
+        declarant=asset.work.declarant, asset=asset, level=Assurance.L1, method="upload"
+    )
+    append(
+        log=Log.DECLARATIONS,
+        entry_type="asset",
+        record_id=asset.public_id,
+        record=asset_record(asset, kept | _codes(taken), looks=looks),
+    )
+    append(
+        log=Log.DECLARATIONS,
+        entry_type="authorization",
+        record_id=uploaded.public_id,
+        record=authorization_record(uploaded),
+    )
+
+
+def stored_fingerprints(taken: PictureFingerprints) -> dict[str, bytes]:
+    """The fingerprints of a registration that are rows of their own, by algorithm."""
+    by_algorithm = {
+        SHA256.id: taken.sha256,
+        PIXELS_SHA256.id: taken.pixels,
+        ISCC_INSTANCE.id: taken.iscc_instance,
+        ISCC_IMAGE.id: taken.iscc_image,
+    }
+    return {algorithm: value for algorithm, value in by_algorithm.items() if value is not None}
+
+
+def _codes(taken: PictureFingerprints) -> dict[str, bytes]:
+    """The codes of the whole picture, which stand in its looks."""
+    by_algorithm = {PHASH_256.id: taken.phash, PDQ_256.id: taken.pdq}
+    return {algorithm: value for algorithm, value in by_algorithm.items() if value is not None}
 
 
 def _refuse(asset: Asset, error: UnreadablePicture) -> None:

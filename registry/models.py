@@ -29,6 +29,10 @@ def authorization_id() -> str:
     return new_id("aut")
 
 
+def standing_id() -> str:
+    return new_id("std")
+
+
 class Declarant(models.Model):
     """The party that states a preference: author, rightsholder, agent, society, platform."""
 
@@ -98,7 +102,7 @@ class Asset(models.Model):
 
 
 class Fingerprint(models.Model):
-    """What one versioned algorithm says of an asset."""
+    """What one versioned algorithm says of an asset as a whole; how it looks stands in `Looks`."""
 
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="fingerprints")
     algorithm = models.CharField(max_length=30)
@@ -109,12 +113,56 @@ class Fingerprint(models.Model):
             models.UniqueConstraint(name="fingerprint_once", fields=["asset", "algorithm"]),
         ]
         indexes = [
-            # registry.queries.assets_by_sha256
+            # registry.queries.assets_by_digest, lookup.feed
             models.Index(name="fingerprint_value", fields=["algorithm", "value"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.algorithm} of {self.asset_id}"
+
+
+class Looks(models.Model):
+    """What an asset looks like, pane by pane: what near copies of it are found by."""
+
+    asset = models.OneToOneField(Asset, on_delete=models.CASCADE, related_name="looks")
+    value = models.BinaryField(
+        help_text="holdout.fingerprints.picture.PictureFingerprints.to_bytes of the registration."
+    )
+
+    class Meta:
+        verbose_name_plural = "looks"
+
+    def __str__(self) -> str:
+        return f"looks of {self.asset_id}"
+
+
+class Standing(models.Model):
+    """What an asset's looks may lead to from its log index on. A database trigger refuses UPDATE and DELETE.
+
+    An asset of which none speaks is live. Assets of one file share a standing: the one logged last counts.
+    """
+
+    class Word(models.TextChoices):
+        LIVE = "live"
+        QUARANTINED = "quarantined"
+        """Near copies are at most for review."""
+        GONE = "gone"
+        """No near copy is found."""
+
+    class Reason(models.TextChoices):
+        RIVAL_CLAIMS = "rival_claims"
+        GENERIC = "generic"
+        STAFF = "staff"
+        ERASED = "erased"
+
+    public_id = models.CharField(max_length=40, unique=True, default=standing_id, editable=False)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="standings")
+    standing = models.CharField(max_length=11, choices=Word)
+    reason = models.CharField(max_length=12, choices=Reason)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id
 
 
 class Locator(models.Model):

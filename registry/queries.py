@@ -3,28 +3,28 @@
 What is not sequenced at `as_of` (a log index) does not exist here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from django.db.models import Max, QuerySet
 
 from accounts.models import Organization
 from holdout.errors import NotFound
+from holdout.fingerprints.algorithms import SHA256, parse_code
 from holdout.ids import is_public_id
 from holdout.resolution import Assurance
-from registry.models import Authorization, Work
+from registry.models import Asset, Authorization, Standing, Work
 
 
 @dataclass(frozen=True, slots=True)
-class FoundAsset:
-    """An asset that carries an asked fingerprint."""
+class Claim:
+    """A registered file that somebody says is theirs."""
 
-    value: bytes
     asset: int
-    work: int
-    logged_at: int
+    organization: int
+    level: Assurance
+    """The best proof on record, sequenced or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,14 @@ class FoundLocator:
     assurance: Assurance
 
 
-_ASSETS = """
-SELECT f.value, a.id, a.work_id, entry.index
-FROM registry_fingerprint f
-JOIN registry_asset a ON a.id = f.asset_id
-JOIN ledger_logentry entry ON entry.record_id = a.public_id
-WHERE f.algorithm = %(algorithm)s AND entry.index <= %(as_of)s AND {restriction}
-ORDER BY entry.index
+_CLAIMS = """
+SELECT a.id, w.organization_id, COALESCE(MAX(p.level), 0)
+FROM registry_asset a
+JOIN registry_work w ON w.id = a.work_id
+LEFT JOIN registry_authorization p ON p.asset_id = a.id
+WHERE a.id IN (SELECT f.asset_id FROM registry_fingerprint f WHERE {restriction})
+GROUP BY a.id, w.organization_id
+ORDER BY a.id
 """
 
 _ASSET_ASSURANCES = """
@@ -64,25 +65,36 @@ GROUP BY l.id
 """
 
 
-def assets_by_sha256(digests: Collection[bytes], *, as_of: int) -> list[FoundAsset]:
-    """The assets whose file has one of these SHA-256 digests."""
-    return _assets(
-        "f.value = ANY(%(digests)s)",
-        {"algorithm": "sha256", "digests": list(digests), "as_of": as_of},
-    )
-
-
-def assets_with_code(algorithm: str, *, after: int, as_of: int) -> list[FoundAsset]:
-    """The assets with a perceptual code that were logged after index `after`, in log order."""
-    return _assets("entry.index > %(after)s", {"algorithm": algorithm, "after": after, "as_of": as_of})
-
-
-def _assets(restriction: str, parameters: dict[str, Any]) -> list[FoundAsset]:
+def claims_of(digests: Mapping[str, Collection[bytes]]) -> list[Claim]:
+    """Everybody who claims a file with one of these exact fingerprints, by algorithm."""
+    restriction = " OR ".join(["(f.algorithm = %s AND f.value = ANY(%s))"] * len(digests))
+    parameters = [part for name, values in digests.items() for part in (name, list(values))]
     with connection.cursor() as cursor:
-        cursor.execute(_ASSETS.format(restriction=restriction), parameters)
-        return [
-            FoundAsset(bytes(value), asset, work, index) for value, asset, work, index in cursor.fetchall()
-        ]
+        cursor.execute(_CLAIMS.format(restriction=restriction), parameters)
+        return [Claim(asset, owner, Assurance(level)) for asset, owner, level in cursor.fetchall()]
+
+
+def assets_named(name: str) -> list[Asset]:
+    """The registered assets of a file, by its SHA-256 in hex, or the one with that public id.
+
+    Raises `NotFound` (`asset_unknown`) where there is none.
+    """
+    finished = Asset.objects.filter(state=Asset.State.FINGERPRINTED).order_by("pk")
+    if is_public_id(name):
+        found = finished.filter(public_id=name)
+    else:
+        found = finished.filter(
+            fingerprints__algorithm=SHA256.id, fingerprints__value=parse_code(SHA256.id, name)
+        )
+    if assets := list(found):
+        return assets
+    raise NotFound("asset_unknown", "No registered file has that id or digest.")
+
+
+def last_standings(assets: Collection[int]) -> dict[int, tuple[str, str]]:
+    """What was last said of these assets' looks, sequenced or not, and why; nothing: live from the first."""
+    last = Standing.objects.filter(asset__in=assets).order_by("asset", "-pk").distinct("asset")
+    return {row.asset_id: (row.standing, row.reason) for row in last}
 
 
 def asset_assurances(assets: Collection[int], *, as_of: int) -> dict[int, Assurance]:

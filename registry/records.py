@@ -1,18 +1,33 @@
-"""What the log commits to about files and proofs."""
+"""What the log commits to about files, what they look like, and proofs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
-from registry.models import Asset, Authorization, Locator, Work
+from registry.models import Asset, Authorization, Locator, Standing, Work
 
 
-def asset_record(asset: Asset, fingerprints: dict[str, bytes]) -> dict[str, Any]:
-    """A file's registration: its log index is the file's priority date."""
+def asset_record(asset: Asset, fingerprints: Mapping[str, bytes], *, looks: bytes) -> dict[str, Any]:
+    """A file's registration: its log index is the file's priority date.
+
+    Of the looks (`Looks.value`), which may be erased, only the digest is committed to.
+    """
     return {
         "asset": asset.public_id,
         "work": asset.work.public_id,
         "declarant": asset.work.declarant.public_id,
         "fingerprints": {algorithm: value.hex() for algorithm, value in fingerprints.items()},
+        "looks": {"sha256": sha256(looks).hexdigest()},
+    }
+
+
+def standing_record(standing: Standing) -> dict[str, Any]:
+    """What a file's looks may lead to from now on, and why."""
+    return {
+        "standing": standing.public_id,
+        "asset": standing.asset.public_id,
+        "word": standing.standing,
+        "reason": standing.reason,
     }
 
 

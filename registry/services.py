@@ -1,4 +1,4 @@
-"""Writing: declarants, works and their files, places, and proofs of control."""
+"""Writing: declarants, works and their files, what those look like, places, and proofs of control."""
 
 import time
 from collections.abc import Sequence
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import transaction
 
+from accounts.audit import Actor
 from accounts.models import Organization
+from accounts.services import record
 from holdout.durable import durable_file
-from holdout.errors import NotPermitted, Unavailable, UnreadablePicture
+from holdout.errors import Conflict, NotPermitted, Unavailable, UnreadablePicture
 from holdout.ids import new_id
 from holdout.picture_hosts import named_account_key, registered_picture_key, registered_url_key
 from holdout.resolution import Assurance
@@ -17,9 +19,10 @@ from ledger.models import Log
 from ledger.services import append, append_many
 from registry import tasks
 from registry.ingest import incoming_path
-from registry.models import Asset, Authorization, Declarant, Locator, Work
+from registry.models import Asset, Authorization, Declarant, Locator, Standing, Work
 from registry.records import authorization_record, places_record
 from registry.scopes import refuse_overreach
+from registry.standings import say_standing
 
 _KEY_OF_KIND = {
     KeyKind.URL: registered_url_key,
@@ -85,6 +88,27 @@ def discard_asset(*, asset: Asset) -> bool:
         asset.work.delete()
     incoming_path(asset.public_id).unlink(missing_ok=True)
     return True
+
+
+def set_standing(*, asset: Asset, standing: Standing.Word, reason: Standing.Reason, by: Actor) -> bool:
+    """Say what an asset's looks may lead to from its log index on; False where that was said already.
+
+    It holds for the file, whoever registered it. Raises `Conflict` (`asset_not_registered`) for a file whose
+    fingerprints were never taken.
+    """
+    if asset.state != Asset.State.FINGERPRINTED:
+        raise Conflict("asset_not_registered", "The fingerprints of that file were never taken.")
+    with transaction.atomic():
+        said = say_standing(asset, standing, reason)
+        if said is not None:
+            record(
+                by=by,
+                subject="asset",
+                action=f"made_{standing}",
+                object_id=asset.public_id,
+                organization=asset.work.organization,
+            )
+    return said is not None
 
 
 def register_locators(

@@ -64,6 +64,7 @@ class QueryUrlsView(MeteredView):
         return Limits(
             queries=settings.HOLDOUT_LOOKUP_MAX_QUERIES,
             pictures=0,
+            fingerprints=0,
             admit=lambda queries: self.spend(request, QuotaName.LOOKUPS, cost=queries),
         )
 

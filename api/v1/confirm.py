@@ -15,7 +15,7 @@ from api.v1.verdicts import as_of_json
 from holdout.errors import InvalidInput
 from lookup import published
 from lookup.confirm import confirm, range_bits
-from lookup.engine import current_view
+from registry.read_index import current_view
 
 _MAX_BYTES: Final = 64 * 1024
 

@@ -66,7 +66,7 @@ _JOB: Final = {
     "seconds_left": None,
     "counts": {},
     "answers": "all",
-    "columns": {"url": "url", "sha256": "", "page_url": "", "phash": ""},
+    "columns": {"url": "url", "sha256": "", "page_url": "", "phash": "", "fingerprints": ""},
     "created_at": "2026-11-22T09:30:00.123000+00:00",
     "finished_at": None,
     "result_sha256": None,

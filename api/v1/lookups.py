@@ -38,7 +38,7 @@ class Answers(StrEnum):
 
 
 class LookupsView(MeteredView):
-    """Screen up to 10,000 pictures by URL, file digest, perceptual code, bytes, or any mix of them."""
+    """Screen up to 10,000 pictures by URL, file digest, perceptual code, fingerprints, bytes, or any mix."""
 
     @operations.look_up
     def post(self, request: Request) -> HttpResponse:
@@ -56,6 +56,7 @@ class LookupsView(MeteredView):
         return Limits(
             queries=settings.HOLDOUT_LOOKUP_MAX_PACKED if packed else settings.HOLDOUT_LOOKUP_MAX_QUERIES,
             pictures=settings.HOLDOUT_LOOKUP_MAX_PICTURES,
+            fingerprints=settings.HOLDOUT_LOOKUP_MAX_FINGERPRINTS,
             admit=lambda queries: self.spend(request, QuotaName.LOOKUPS, cost=queries),
         )
 

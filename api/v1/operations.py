@@ -66,8 +66,9 @@ look_up = extend_schema(
     operation_id="look_up",
     summary="Screen up to 10,000 pictures now",
     description=(
-        "By URL, file digest, perceptual code, bytes (at most 16 pictures), or any mix of them; as JSON, as "
-        "a URL or a JSON query a line, or as up to 100,000 packed keys of 16 bytes. "
+        "By URL, file digest, perceptual code, fingerprints (of at most 64 pictures), bytes (at most 16 "
+        "pictures), or any mix of them; as JSON, as a URL or a JSON query a line, or as up to 100,000 packed "
+        "keys of 16 bytes. "
         "`Content-Encoding: gzip` is taken."
     ),
     parameters=[
@@ -135,6 +136,12 @@ submit_job = extend_schema(
         _parameter(
             "phash_column",
             "The column that holds `phash-256/1` codes in hex, if it is not `phash`.",
+            schema={"maxLength": 200},
+        ),
+        _parameter(
+            "fingerprints_column",
+            "The column that holds all fingerprints of a picture, as bytes (Parquet) or in base64, if it is "
+            "not `fingerprints`.",
             schema={"maxLength": 200},
         ),
         _parameter(

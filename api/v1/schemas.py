@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from holdout.fingerprints.algorithms import ALGORITHMS
 from holdout.snapshot.ranges import MAX_BITS
-from holdout.verdicts import Access, MatchMethod, Outcome, Status
+from holdout.verdicts import Access, Covered, MatchMethod, Outcome, Status
 from holdout.vocabulary import UsageCategory
 from lookup.confirm import MAX_PREFIXES
 from lookup.formats import Columns
 from lookup.models import LookupJob
-from lookup.parsing import MAX_CODES
+from lookup.parsing import MAX_CODES, SEARCHED
 
 Schema = dict[str, Any]
 
@@ -64,15 +63,18 @@ _QUERY: Final = _object(
                         {"type": "array", "items": _text(), "maxItems": MAX_CODES, "minItems": 1},
                     ]
                 }
-                for name in ALGORITHMS
-                if name != "sha256"
+                for name in SEARCHED
             },
         },
+        "fingerprints": _text(
+            "All fingerprints of the picture in base64, as `holdout fingerprint` writes them.",
+            contentEncoding="base64",
+        ),
         "picture": _text("The file itself, base64.", contentEncoding="base64"),
         "page_url": _text("The page on which you found it; may only restrict.", maxLength=8192),
         "account": _text("Whose it was there, as platform:user; may only restrict."),
     },
-    optional=("url", "sha256", "codes", "picture", "page_url", "account"),
+    optional=("url", "sha256", "codes", "fingerprints", "picture", "page_url", "account"),
     description="One picture, by any mix of keys; at least one.",
 )
 _CHECKED: Final = _object(
@@ -136,7 +138,15 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             "method": {"enum": [m.value for m in MatchMethod], "description": "How it was found."},
             "assurance": _nullable(_text("How well its declarant is proven.", pattern="^L[0-5]$")),
             "uses": {"type": "object", "additionalProperties": {"enum": [o.value for o in Outcome]}},
-        }
+            "mirrored": {"type": "boolean", "description": "The near copy is a mirror image."},
+            "inverted": {"type": "boolean", "description": "The near copy has inverted colours."},
+            "covered": {
+                "enum": [c.value for c in Covered],
+                "description": "How much of the registered picture the near copy shows: less than a quarter, "
+                "less than three quarters, or more.",
+            },
+        },
+        optional=("mirrored", "inverted", "covered"),
     ),
     "Error": _ERROR,
     "AsOf": _object(

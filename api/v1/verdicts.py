@@ -68,9 +68,16 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def _reason_json(reason: Reason) -> dict[str, Any]:
-    return {
+    said: dict[str, Any] = {
         "source": reason.source,
         "method": reason.method,
         "assurance": None if reason.assurance is None else f"L{reason.assurance}",
         "uses": dict(reason.outcomes),
     }
+    if reason.seen is not None:
+        said |= {
+            "mirrored": reason.seen.mirrored,
+            "inverted": reason.seen.inverted,
+            "covered": reason.seen.covered,
+        }
+    return said

@@ -26,6 +26,8 @@ class Columns:
     """Where the picture was found."""
     phash: str = ""
     """The picture's `phash-256/1` code."""
+    fingerprints: str = ""
+    """All fingerprints of the picture: bytes in a Parquet column of bytes, elsewhere base64."""
 
     @property
     def named(self) -> list[str]:
@@ -43,6 +45,7 @@ def find_columns(path: Path, upload_format: str, wanted: Columns) -> Columns:
     if upload_format == "text":
         return _find_in_lines(wanted)
     names, text = _names(path, upload_format)
+    octets = parquet.octets(path) if upload_format == "parquet" else set()
     columns = Columns(*(_find(names, getattr(wanted, f.name), f.name) for f in fields(Columns)))
     if not columns.named:
         usual = ", ".join(f.name for f in fields(Columns))
@@ -51,7 +54,7 @@ def find_columns(path: Path, upload_format: str, wanted: Columns) -> Columns:
             f"No column is called one of {usual}. Name yours, with ?url_column=... for example.",
         )
     for name in columns.named:
-        if name not in text:
+        if name not in text and not (name == columns.fingerprints and name in octets):
             raise InvalidInput("column_not_text", f"The column {name!r} must hold text.")
     if reserved := [name for name in names if name.startswith("holdout_")]:
         raise InvalidInput("column_reserved", f"Rename {reserved[0]!r}: holdout_ columns are the answer's.")

@@ -37,6 +37,18 @@ def columns(path: Path) -> tuple[list[str], set[str]]:
     return schema.names, {field.name for field in schema if _is_text(field.type)}
 
 
+def octets(path: Path) -> set[str]:
+    """The names of the columns that hold bytes. Raises `InvalidInput` (`upload_damaged`)."""
+    return {field.name for field in _schema(path) if is_octets(field.type)}
+
+
+def is_octets(kind: pa.DataType) -> bool:
+    """Whether a column holds bytes, and no text."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
 def pieces(path: Path, rows: int) -> Iterator[pa.Table]:
     """A few kilobytes of Parquet can stand for gigabytes: text stays in dictionaries until it is measured."""
     schema = _schema(path)

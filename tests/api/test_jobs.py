@@ -1,6 +1,7 @@
 """`/v1/jobs`, as a vendor meets it; the workers are called by hand."""
 
 import io
+from base64 import b64encode
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from lookup import storage
 from lookup.jobs import work_once
 from lookup.models import JobStep, LookupJob
 from registry.models import Declarant
-from tests.factories import reserve_place, reserve_work, settle
+from tests.factories import looks_of, reserve_place, reserve_work, settle
 
 pytestmark = pytest.mark.django_db
 URL = "https://alice.example/x.jpg"
@@ -296,12 +297,88 @@ def test_codes_and_pages_are_columns_too(vendor: Client, alice: Declarant) -> No
     codes = ["00" * 32, "ff" * 32, "00" * 8, None]
     pages = [None, "https://alice.example/7", None, None]
     job = submit(vendor, parquet(code=codes, page_url=pages), PARQUET, "?phash_column=code").json()
-    assert job["columns"] == {"url": "", "sha256": "", "page_url": "page_url", "phash": "code"}
+    assert job["columns"] == {
+        "url": "",
+        "sha256": "",
+        "page_url": "page_url",
+        "phash": "code",
+        "fingerprints": "",
+    }
     work_through()
     rows = result(vendor, job)
     assert [row["holdout_train_gen"] for row in rows] == ["review", "deny", None, None]
     assert [row["holdout_method"] for row in rows] == ["codes", "page", None, None]
     assert [row["holdout_error"] for row in rows][2:] == ["fingerprint_too_short", "query_has_no_key"]
+
+
+def test_fingerprints_are_a_column_and_a_broken_cell_fails_its_row_alone(
+    vendor: Client, alice: Declarant
+) -> None:
+    reserve_work(alice, {"sha256": b"a" * 32, "phash-256/1": bytes(32)})
+    near = looks_of({"sha256": b"b" * 32, "phash-256/1": bytes(32)}, query=True).to_bytes()
+    very = looks_of({"sha256": b"a" * 32}, query=True).to_bytes()
+    stranger = looks_of({"sha256": b"c" * 32, "phash-256/1": b"\xff" * 32}, query=True).to_bytes()
+    registration = looks_of({"phash-256/1": bytes(32)}).to_bytes()
+    cells = [near, very, stranger, registration, near[:-1], None]
+    job = submit(vendor, parquet(fingerprints=pa.array(cells, pa.binary())), PARQUET).json()
+    assert job["columns"]["fingerprints"] == "fingerprints"
+    work_through()
+    rows = result(vendor, job)
+    assert [row["holdout_train_gen"] for row in rows] == ["review", "deny", "unknown", None, None, None]
+    assert [row["holdout_method"] for row in rows[:3]] == ["codes", "exact_file", None]
+    assert [row["holdout_error"] for row in rows[3:]] == [
+        *("fingerprints_not_of_a_query", "fingerprint_malformed", "query_has_no_key"),
+    ]
+
+
+def test_many_fingerprints_are_compared_in_parts_and_come_back_in_order(
+    vendor: Client, alice: Declarant
+) -> None:
+    reserve_work(alice, {"phash-256/1": bytes(32)})
+    near = looks_of({"sha256": b"b" * 32, "phash-256/1": bytes(32)}, query=True).to_bytes()
+    cells = [near if i % 3 else None for i in range(40)]
+    urls = ["https://x.example/"] * 40
+    body = parquet(n=list(range(40)), url=urls, fingerprints=pa.array(cells, pa.binary()))
+    job = submit(vendor, body, PARQUET).json()
+    work_through()
+    rows = result(vendor, job)
+    assert [row["n"] for row in rows] == list(range(40))
+    assert [row["holdout_train_gen"] for row in rows] == ["review" if i % 3 else "unknown" for i in range(40)]
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_fingerprints_in_a_column_of_text_are_base64(vendor: Client, alice: Declarant, form: str) -> None:
+    reserve_work(alice, {"phash-256/1": bytes(32)})
+    cell = b64encode(looks_of({"phash-256/1": bytes(32)}, query=True).to_bytes()).decode()
+    cells = [cell, "***"]
+    upload, media_type = {
+        "csv": ("\n".join(["looks", *cells]).encode(), "text/csv"),
+        "ndjson": ("\n".join(f'{{"looks": "{cell}"}}' for cell in cells).encode(), "application/x-ndjson"),
+        "parquet": (parquet(looks=cells), PARQUET),
+    }[form]
+    job = submit(vendor, upload, media_type, "?fingerprints_column=looks").json()
+    work_through()
+    rows = result(vendor, job)
+    assert [row["holdout_train_gen"] for row in rows] == ["deny", None]
+    assert [row["holdout_error"] for row in rows] == [None, "fingerprints_not_base64"]
+
+
+def test_a_picture_that_cannot_be_compared_fails_its_row(
+    vendor: Client, alice: Declarant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_down(panes: object, tables: object) -> object:
+        raise ZeroDivisionError
+
+    reserve_place(alice, URL)
+    monkeypatch.setattr("lookup.near.likenesses", broken_down)
+    cells = [looks_of({"phash-256/1": bytes(32)}, query=True).to_bytes(), None]
+    body = parquet(url=[URL] * 2, fingerprints=pa.array(cells, pa.binary()))
+    job = submit(vendor, body, PARQUET).json()
+    work_through()
+    rows = result(vendor, job)
+    assert [row["holdout_status"] for row in rows] == ["failed", "checked"]
+    assert [row["holdout_error"] for row in rows] == ["picture_not_compared", None]
+    assert [row["holdout_train_gen"] for row in rows] == [None, "deny"]
 
 
 def test_the_hits_alone_keep_their_place_and_no_failure_is_left_out(

@@ -4,19 +4,24 @@ import base64
 import io
 import json
 import tracemalloc
+from hashlib import sha256
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pytest
+from django.conf import LazySettings
 from django.db import OperationalError
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.resolution import Assurance
 from registry.models import Declarant
-from tests.factories import OPEN, reserve_place, reserve_work
+from tests.factories import OPEN, looks_of, reserve_picture, reserve_place, reserve_work
+from tests.holdout.painted import painted
 
 pytestmark = pytest.mark.django_db
 URL = "https://alice.example/x.jpg"
@@ -40,8 +45,20 @@ def picture(colour: str = "teal", size: tuple[int, int] = (64, 64), form: str = 
     return out.getvalue()
 
 
+def png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
 def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+ASKED, REGISTERED = (looks_of({"phash-256/1": bytes(range(32))}, query=query) for query in (True, False))
+CUT_OFF = msgspec.structs.replace(
+    ASKED, panes=(msgspec.structs.replace(ASKED.panes[0], keypoints=b"half a keypoint"),)
+)
 
 
 def test_a_mixed_batch_is_answered_in_order(vendor: Client, alice: Declarant) -> None:
@@ -65,6 +82,41 @@ def test_a_mixed_batch_is_answered_in_order(vendor: Client, alice: Declarant) ->
         "unknown",
     ]
     assert results[0]["reasons"][0]["method"] == "url"
+
+
+def test_fingerprints_taken_at_home_say_the_same_as_the_picture(vendor: Client, alice: Declarant) -> None:
+    picture, crop = (png(image) for image in (painted(2), painted(2).crop((100, 50, 420, 290))))
+    reserve_picture(alice, picture)
+    taken = b64(fingerprint_picture(crop, query=True).to_bytes())
+    digest = sha256(crop).hexdigest()
+    sent, at_home, with_digest = ask(
+        vendor, {"picture": b64(crop)}, {"fingerprints": taken}, {"fingerprints": taken, "sha256": digest}
+    )
+    assert sent == at_home == with_digest
+    (reason,) = sent["reasons"]
+    assert reason.keys() == {"source", "method", "assurance", "uses", "mirrored", "inverted", "covered"}
+    assert (reason["method"], reason["assurance"]) == ("part_of", "L1")
+    assert (reason["mirrored"], reason["inverted"]) == (False, False)
+    assert reason["covered"] in {"small", "half"}
+    assert sent["uses"]["train_gen"] == "review"
+
+
+def test_a_near_copys_answer_tells_no_digest_address_or_distance(vendor: Client, alice: Declarant) -> None:
+    picture = png(painted(2))
+    reserve_picture(alice, picture)
+    copy = png(painted(2).resize((320, 240)))
+    said = post(vendor, {"queries": [{"picture": b64(copy)}]}).content.decode()
+    assert '"method":"same_picture"' in said
+    assert sha256(picture).hexdigest() not in said
+    assert not [word for word in ("inliers", "affine", "distance", "digest") if word in said]
+
+
+def test_a_call_takes_the_fingerprints_of_so_many_pictures(vendor: Client, settings: LazySettings) -> None:
+    settings.HOLDOUT_LOOKUP_MAX_FINGERPRINTS = 2
+    query = {"fingerprints": b64(ASKED.to_bytes())}
+    assert len(ask(vendor, query, query)) == 2
+    refused = post(vendor, {"queries": [query] * 3})
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_many_fingerprints")
 
 
 def test_the_answer_says_as_of_which_log_index(vendor: Client, alice: Declarant) -> None:
@@ -102,6 +154,15 @@ def test_an_answer_never_tells_whose_picture_it_is(vendor: Client, alice: Declar
         ({"codes": {"phash-256/1": []}}, "fingerprint_malformed"),
         ({"codes": {"phash-256/1": ["00" * 32] * 9}}, "fingerprint_malformed"),
         ({"codes": {"phash": "0123456789abcdef"}}, "fingerprint_too_short"),
+        ({"codes": {"iscc-image-256/1": "00" * 32}}, "fingerprint_algorithm_unknown"),
+        ({"fingerprints": "***"}, "fingerprints_not_base64"),
+        ({"fingerprints": ""}, "fingerprint_malformed"),
+        ({"fingerprints": b64(b"HOF\x01 and what nobody wrote")}, "fingerprint_malformed"),
+        ({"fingerprints": b64(ASKED.to_bytes()[:-1])}, "fingerprint_malformed"),
+        ({"fingerprints": b64(CUT_OFF.to_bytes())}, "fingerprint_malformed"),
+        ({"fingerprints": b64(REGISTERED.to_bytes())}, "fingerprints_not_of_a_query"),
+        ({"fingerprints": b64(ASKED.to_bytes()), "sha256": "00" * 32}, "sha256_of_another_picture"),
+        ({"fingerprints": b64(ASKED.to_bytes()), "picture": b64(b"another")}, "sha256_of_another_picture"),
         ({"codes": {"md5": "00" * 16}}, "fingerprint_algorithm_unknown"),
         ({"picture": "***"}, "picture_not_base64"),
         ({"picture": b64(b"PK\x03\x04 renamed to .jpg")}, "picture_format_unsupported"),

@@ -26,6 +26,7 @@ AS_OF = AsOf(log_index=100, time=NOW)
 GEN = UsageCategory.TRAIN_GEN
 DENY: Preferences = {GEN: Preference.DENY}
 ALLOW: Preferences = {GEN: Preference.ALLOW}
+CONFIRMED = (MatchMethod.SAME_PICTURE, MatchMethod.CONTAINS, MatchMethod.PART_OF)
 
 
 def said(preferences: Preferences, method: MatchMethod = MatchMethod.URL, **fields: Any) -> MatchedStatement:
@@ -76,14 +77,16 @@ def test_a_statement_on_the_file_counts_beside_a_more_specific_place() -> None:
     assert outcome(place, file) is Outcome.DENY
 
 
+@pytest.mark.parametrize("method", CONFIRMED)
 @pytest.mark.parametrize(
     ("assurance", "expected"),
     [(Assurance.L0, Outcome.UNKNOWN), (Assurance.L1, Outcome.REVIEW), (Assurance.L2, Outcome.DENY)],
 )
 def test_a_near_copy_denies_only_with_geometry_and_a_proven_account(
-    assurance: Assurance, expected: Outcome
+    assurance: Assurance, expected: Outcome, method: MatchMethod
 ) -> None:
-    assert outcome(said(DENY, MatchMethod.GEOMETRY, assurance=assurance)) is expected
+    assert outcome(said(DENY, method, assurance=assurance)) is expected
+    assert outcome(said(ALLOW, method, assurance=assurance)) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("assurance", list(Assurance)[1:])
@@ -200,7 +203,7 @@ def test_a_grant_that_does_not_fit_lifts_nothing(change: dict[str, Any]) -> None
 
 
 def test_a_grant_over_a_near_match_only_removes_the_restriction() -> None:
-    near = said(DENY, MatchMethod.GEOMETRY)
+    near = said(DENY, MatchMethod.SAME_PICTURE)
     assert outcome(near, grants=[grant()], vendor="org_vera") is Outcome.UNKNOWN
 
 
@@ -284,7 +287,7 @@ def test_another_partys_statement_never_restricts_less(before: Any, others: Any,
 
 @given(st.lists(statements, max_size=6), st.lists(signals, max_size=3), st.lists(grants, max_size=3))
 def test_nothing_is_allowed_without_an_exact_and_proven_key(said: Any, observed: Any, granted: Any) -> None:
-    weak = {MatchMethod.GEOMETRY, MatchMethod.CODES, MatchMethod.POSSIBLE, MatchMethod.PAGE}
+    weak = {*CONFIRMED, MatchMethod.CODES, MatchMethod.POSSIBLE, MatchMethod.PAGE}
     resolution = resolved(said, observed, granted)
     for use, result in resolution.uses.items():
         if result is not Outcome.ALLOW:

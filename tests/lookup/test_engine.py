@@ -13,8 +13,9 @@ from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from holdout.verdicts import MatchMethod, Outcome, Query, Status, Verdict
 from holdout.vocabulary import PRESETS, UsageCategory
-from lookup.engine import answer, current_view
+from lookup.engine import answer
 from registry.models import Declarant
+from registry.read_index import current_view
 from registry.services import authorize_locators, register_locators
 from tests.factories import OPEN, reserve_place, reserve_places, reserve_work
 

@@ -17,9 +17,10 @@ from ledger.models import LogEntry, Opening
 from ledger.queries import head
 from ledger.services import sequence_pending
 from lookup import indexing
-from lookup.engine import answer, current_view, index_folder
+from lookup.engine import answer
 from lookup.indexing import Indexer, wait_until_indexed
 from registry.models import Declarant
+from registry.read_index import current_view, index_folder
 from registry.services import authorize_locators, register_locators
 from tests.factories import (
     NO_AI,

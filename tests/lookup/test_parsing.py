@@ -15,7 +15,7 @@ from lookup.batch import Batch, Texts
 from lookup.parsing import Limits, parse_json
 
 DIGEST = "9f" * 32
-LIMITS = Limits(queries=100, pictures=0, admit=lambda queries: None)
+LIMITS = Limits(queries=100, pictures=0, fingerprints=0, admit=lambda queries: None)
 
 
 def one_by_one(queries: list[Any]) -> Batch:
@@ -77,7 +77,7 @@ def test_what_is_no_digest_is_not_read_as_one(digest: str) -> None:
 
 def test_plain_queries_are_counted_before_anything_else() -> None:
     counted: list[int] = []
-    limits = Limits(queries=2, pictures=0, admit=counted.append)
+    limits = Limits(queries=2, pictures=0, fingerprints=0, admit=counted.append)
     batch = parse_json(json.dumps({"queries": [{"url": "a"}, {"sha256": DIGEST}]}).encode(), limits)
     assert counted == [2]
     assert batch.files is not None

@@ -11,6 +11,8 @@ from accounts.models import ApiKey, AuditEvent, Organization, User
 from accounts.queries import live_key
 from accounts.services import issue_key
 from lookup.models import LookupJob
+from registry.models import Asset, Declarant, Standing
+from tests.factories import fingerprinted_work, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +47,9 @@ def test_these_are_all_the_actions_that_there_are() -> None:
         ("accounts.Organization", "vet"),
         ("accounts.Organization", "unvet"),
         ("lookup.LookupJob", "cancel"),
+        ("registry.Asset", "quarantine"),
+        ("registry.Asset", "make_live"),
+        ("registry.Asset", "make_gone"),
     }
 
 
@@ -78,6 +83,35 @@ def test_cancelling_jobs_tells_which_had_ended_and_records_the_others(
     assert running.state == LookupJob.State.CANCELLED
     (event,) = AuditEvent.objects.filter(what="staff:job:cancelled")
     assert (event.actor, event.object_id, event.organization) == (sam.pk, running.public_id, vera.public_id)
+
+
+def test_a_files_standing_is_said_after_a_question_and_said_twice_changes_nothing(
+    desk: Client, sam: User, alice: Declarant
+) -> None:
+    asset = fingerprinted_work(alice, {"phash-256/1": bytes(32)}).assets.get()
+    path = "/staff/registry/asset/"
+    assert "Quarantine these files?" in act(desk, path, "quarantine", [asset], confirm=False)
+    assert not Standing.objects.exists()
+    for action, done in (("quarantine", "Quarantined"), ("make_gone", "Gone"), ("make_live", "Live")):
+        for _ in range(2):
+            assert f"{done}: {asset}" in act(desk, path, action, [asset])
+    said = Standing.objects.order_by("pk").values_list("asset", "standing", "reason")
+    assert list(said) == [(asset.pk, word, "staff") for word in ("quarantined", "gone", "live")]
+    assert settle() == 5
+    events = AuditEvent.objects.filter(object_id=asset.public_id).order_by("pk")
+    assert [event.what for event in events] == [
+        *("staff:asset:made_quarantined", "staff:asset:made_gone", "staff:asset:made_live"),
+    ]
+    assert {(event.actor, event.organization) for event in events} == {(sam.pk, alice.organization.public_id)}
+
+
+def test_a_file_that_was_never_fingerprinted_has_no_standing(desk: Client, alice: Declarant) -> None:
+    asset = fingerprinted_work(alice, {"phash-256/1": bytes(32)}).assets.get()
+    asset.state = Asset.State.RECEIVED
+    asset.save()
+    page = act(desk, "/staff/registry/asset/", "quarantine", [asset])
+    assert "The fingerprints of that file were never taken." in page
+    assert not Standing.objects.exists()
 
 
 def test_letting_vendors_fetch_snapshots_asks_first_and_can_be_taken_back(

@@ -7,13 +7,15 @@ from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.audit import SHELL
 from accounts.models import AuditEvent, Organization, User
 from accounts.services import issue_key
 from consent.services import withdraw
 from ledger.models import Log, LogEntry, Opening, PendingEntry
 from ledger.services import append
 from lookup.models import LookupJob, LookupReceipt
-from registry.models import Declarant, Work
+from registry.models import Declarant, Standing, Work
+from registry.services import set_standing
 from tests.factories import reserve_place, reserve_work, settle
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +33,10 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
     """One more row in every table."""
     statement = reserve_work(declarant, {"sha256": bytes([number]) * 32})
     withdraw(statement=statement)
+    assert statement.work
+    asset = statement.work.assets.get()
+    word, reason = Standing.Word.QUARANTINED, Standing.Reason.STAFF
+    set_standing(asset=asset, standing=word, reason=reason, by=SHELL)
     reserve_place(declarant, f"https://example.com/{number}.jpg")
     issue_key(organization=vendor, name="crawler")
     job = LookupJob.objects.create(

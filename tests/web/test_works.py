@@ -107,7 +107,7 @@ def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(
 def test_every_refusal_of_the_decoder_has_words_of_its_own(
     browser: Client, monkeypatch: pytest.MonkeyPatch, code: str, language: str
 ) -> None:
-    def refuse(_: bytes) -> None:
+    def refuse(_: bytes, *, query: bool) -> None:
         raise UnreadablePicture(code, "the machine's words")
 
     monkeypatch.setattr(ingest, "fingerprint_picture", refuse)
