@@ -20,7 +20,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=config.settings.production \
     HOLDOUT_VAR_DIR=/app/var \
     HOLDOUT_STORE_DIR=/store \
-    NUMBA_CACHE_DIR=/tmp/numba
+    NUMBA_CACHE_DIR=/tmp/numba \
+    OPENBLAS_NUM_THREADS=1 \
+    OMP_NUM_THREADS=1
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY . .

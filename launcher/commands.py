@@ -28,7 +28,20 @@ from launcher.roles import HOST, all_roles, manage
 TEST_SETTINGS = "config.settings.test"
 DEMO_SETTINGS = "config.settings.demo"
 BENCHMARKS = paths.CHECKOUT / "benchmarks"
-NO_BENCHMARKS = {"baselines", "cpu", "plan_figures", "plots", "product", "registry", "results", "urls"}
+NO_BENCHMARKS = {
+    "alterations",
+    "baselines",
+    "codes_fit",
+    "cpu",
+    "pictures",
+    "plan_figures",
+    "plots",
+    "product",
+    "registry",
+    "results",
+    "train_keypoints",
+    "urls",
+}
 
 
 def demo(arguments: Sequence[str]) -> int:
@@ -211,7 +224,9 @@ def _debian_engines() -> Iterator[dict[str, str]]:
 def _environment(addresses: dict[str, str], *, var_dir: Path) -> dict[str, str]:
     """What every process of ours is told; see `config/settings` for who reads it."""
     var_dir.mkdir(parents=True, exist_ok=True)
-    defaults = {"DJANGO_SETTINGS_MODULE": "config.settings.dev"}
+    # Our matrices are small: BLAS's threads would wait for each other five times as long as one works.
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    defaults = {"DJANGO_SETTINGS_MODULE": "config.settings.dev", **one_thread}
     return defaults | os.environ | addresses | {"HOLDOUT_VAR_DIR": str(var_dir), "PYTHONUNBUFFERED": "1"}
 
 

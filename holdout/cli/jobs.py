@@ -32,6 +32,10 @@ def submit(
     phash_column: Annotated[
         str | None, typer.Option(help="Column of phash-256/1 codes, if it is not called phash.")
     ] = None,
+    fingerprints_column: Annotated[
+        str | None,
+        typer.Option(help="Column of what holdout fingerprint found, if it is not called fingerprints."),
+    ] = None,
     hits_only: Annotated[
         bool, typer.Option("--hits-only", help="Leave rows out of the result of which nothing is said.")
     ] = False,
@@ -51,6 +55,7 @@ def submit(
             sha256_column=sha256_column,
             page_url_column=page_url_column,
             phash_column=phash_column,
+            fingerprints_column=fingerprints_column,
             answers="hits" if hits_only else None,
             idempotency_key=idempotency_key,
         )

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,14 @@ UseHelp = (
 )
 UnsetHelp = f"Pictures of which nobody spoke: {' or '.join(ON_UNSET)}."
 ReviewHelp = f"Pictures that a person would have to look at: {', '.join(ON_REVIEW)}."
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Below folders look at files of such names alone: '*.jpg'. May be repeated."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="So many pictures at a time. Without it: as many as there are cores."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -96,6 +105,11 @@ def registry(server: str | None, key: str | None) -> Client:
     if not key:
         raise InvalidInput("key_missing", "This needs an API key: set HOLDOUT_KEY.")
     return Client(required_server(server), key)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def kept_keys(folder: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """`holdout screen`: files of any number of rows."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -106,7 +105,7 @@ def screen(
 
 
 def _cores(server: str | None) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = options.cores()
     return cores if server is None else min(cores, _WORKERS_ONLINE)
 
 

@@ -14,7 +14,7 @@ import httpx
 from holdout.answers import Answer, Answers, joined
 from holdout.client import calls, jobs, snapshots
 from holdout.client.jobs import Job, Progress
-from holdout.client.lookups import MOST_KEYS, MOST_QUERIES
+from holdout.client.lookups import MOST_KEYS, MOST_QUERIES, QueryChunk
 from holdout.client.retry import Retry, Terms
 from holdout.client.snapshots import Ranges, SnapshotList
 from holdout.client.transport import BROKEN, PART_BYTES, heard, http_options, http_request, why
@@ -70,7 +70,7 @@ class AsyncClient:
 
     async def lookup(self, queries: Iterable[Query] | AsyncIterable[Query]) -> AsyncIterator[Answer]:
         """Screen pictures by any mix of keys; each answer has all its reasons."""
-        chunks = _chunks(queries)
+        chunks = _query_chunks(queries)
         async with aclosing(self._each(calls.look_up(c, self._terms) async for c in chunks)) as batches:
             async for answers in batches:
                 for answer in answers:
@@ -116,6 +116,7 @@ class AsyncClient:
         sha256_column: str | None = None,
         page_url_column: str | None = None,
         phash_column: str | None = None,
+        fingerprints_column: str | None = None,
         answers: str | None = None,
         media_type: str | None = None,
         idempotency_key: str | None = None,
@@ -126,6 +127,7 @@ class AsyncClient:
             "sha256_column": sha256_column,
             "page_url_column": page_url_column,
             "phash_column": phash_column,
+            "fingerprints_column": fingerprints_column,
             "answers": answers,
         }
         with jobs.opened(file) as source:
@@ -232,6 +234,15 @@ async def _aiter(values: Iterable[_T] | AsyncIterable[_T]) -> AsyncIterator[_T]:
     else:
         for value in values:
             yield value
+
+
+async def _query_chunks(queries: Iterable[Query] | AsyncIterable[Query]) -> AsyncIterator[list[Query]]:
+    chunk = QueryChunk()
+    async for query in _aiter(queries):
+        if full := chunk.add(query):
+            yield full
+    if chunk.queries:
+        yield chunk.queries
 
 
 async def _chunks(

@@ -1,5 +1,6 @@
 """Lookups: what is sent, and how an answer is read. An answer is believed whole or not at all."""
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from holdout.answers import NOTHING_SAID, Answer, Answers, Uses
 from holdout.client.wire import Reply, Request
 from holdout.errors import AnswerUnusable
-from holdout.verdicts import Access, AsOf, Outcome, Query, Reason, Status
+from holdout.verdicts import Access, AsOf, Covered, Outcome, Query, Reason, Seen, Status
 from holdout.vocabulary import UsageCategory
 
 MOST_QUERIES: Final = 10_000
 """A call may ask about so many."""
 MOST_KEYS: Final = 100_000
 """And about so many packed keys."""
+MOST_FINGERPRINTS: Final = 64
+"""And about the fingerprints of so many pictures."""
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Bodies are kept smaller than that (a registry takes 64 MiB), unless one query alone is larger."""
 
@@ -37,6 +40,33 @@ def chunks(values: Iterator[_T], *, size: int = MOST_QUERIES) -> Iterator[list[_
     """Any number of values in lists of at most `size`."""
     while chunk := list(islice(values, size)):
         yield chunk
+
+
+class QueryChunk:
+    """Queries on their way into one call."""
+
+    def __init__(self) -> None:
+        self.queries: list[Query] = []
+        self._pictures = 0
+
+    def add(self, query: Query) -> list[Query]:
+        """All of them once a call takes no more, and then it begins anew; none before."""
+        self.queries.append(query)
+        self._pictures += query.fingerprints is not None
+        if len(self.queries) < MOST_QUERIES and self._pictures < MOST_FINGERPRINTS:
+            return []
+        full, self.queries, self._pictures = self.queries, [], 0
+        return full
+
+
+def query_chunks(queries: Iterator[Query]) -> Iterator[list[Query]]:
+    """Any number of queries in lists that one call takes each."""
+    chunk = QueryChunk()
+    for query in queries:
+        if full := chunk.add(query):
+            yield full
+    if chunk.queries:
+        yield chunk.queries
 
 
 def url_requests(urls: Sequence[str]) -> Iterator[tuple[int, Request]]:
@@ -81,6 +111,7 @@ class Asked(msgspec.Struct, omit_defaults=True):
     page_url: str | None = None
     account: str | None = None
     codes: dict[str, list[str]] | None = None
+    fingerprints: str | None = None
 
 
 def asked(query: Query) -> Asked:
@@ -91,6 +122,7 @@ def asked(query: Query) -> Asked:
         query.page_url,
         query.account,
         {name: [code.hex() for code in codes] for name, codes in query.codes.items()} or None,
+        None if query.fingerprints is None else b64encode(query.fingerprints.to_bytes()).decode(),
     )
 
 
@@ -100,7 +132,8 @@ def query_requests(queries: Sequence[Asked], *, hits: bool = False) -> Iterator[
         body = msgspec.json.encode({"queries": queries})
     except UnicodeEncodeError:
         body = msgspec.json.encode({"queries": list(map(_readable, queries))})
-    if len(body) > MOST_BYTES and len(queries) > 1:
+    pictures = sum(query.fingerprints is not None for query in queries)
+    if (len(body) > MOST_BYTES or pictures > MOST_FINGERPRINTS) and len(queries) > 1:
         half = len(queries) // 2
         yield from query_requests(queries[:half], hits=hits)
         yield from query_requests(queries[half:], hits=hits)
@@ -134,6 +167,9 @@ class _Reason(msgspec.Struct):
     method: str
     assurance: str | None
     uses: dict[str, str]
+    mirrored: bool = False
+    inverted: bool = False
+    covered: Covered | None = None
 
 
 class _Result(msgspec.Struct):
@@ -269,7 +305,8 @@ def _reason(said: _Reason) -> Reason:
         assurance = None if said.assurance is None else int(said.assurance.removeprefix("L"))
     except ValueError as error:
         raise _unusable(f"it has a reason that this version cannot read ({error})") from error
-    return Reason(said.source, said.method, assurance, MappingProxyType(outcomes))
+    seen = None if said.covered is None else Seen(said.mirrored, said.inverted, said.covered)
+    return Reason(said.source, said.method, assurance, MappingProxyType(outcomes), seen)
 
 
 def _moment(said: _AsOf) -> AsOf:

@@ -15,7 +15,7 @@ import httpx
 from holdout.answers import Answer, Answers, joined
 from holdout.client import calls, jobs, snapshots
 from holdout.client.jobs import Job, Progress
-from holdout.client.lookups import MOST_KEYS, chunks
+from holdout.client.lookups import MOST_KEYS, chunks, query_chunks
 from holdout.client.retry import Retry, Terms
 from holdout.client.snapshots import Ranges, SnapshotList
 from holdout.client.transport import BROKEN, PART_BYTES, heard, http_options, http_request, why
@@ -84,7 +84,8 @@ class Client:
 
     def lookup(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """Screen pictures by any mix of keys; each answer has all its reasons."""
-        for answers in self._each(calls.look_up(chunk, self._terms) for chunk in chunks(iter(queries))):
+        chunked = query_chunks(iter(queries))
+        for answers in self._each(calls.look_up(chunk, self._terms) for chunk in chunked):
             yield from answers
 
     def lookup_urls(self, urls: Iterable[str]) -> Iterator[Answer]:
@@ -120,6 +121,7 @@ class Client:
         sha256_column: str | None = None,
         page_url_column: str | None = None,
         phash_column: str | None = None,
+        fingerprints_column: str | None = None,
         answers: str | None = None,
         media_type: str | None = None,
         idempotency_key: str | None = None,
@@ -135,6 +137,7 @@ class Client:
             "sha256_column": sha256_column,
             "page_url_column": page_url_column,
             "phash_column": phash_column,
+            "fingerprints_column": fingerprints_column,
             "answers": answers,
         }
         with jobs.opened(file) as source:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from consent.services import declare
+from holdout.fingerprints.vectors import PICTURES, png
 from holdout.receipts import verify_opening
 from holdout.vocabulary import UsageCategory
 from launcher import ports
@@ -258,6 +259,8 @@ def test_a_data_set_is_screened_in_every_way(
 ) -> None:
     scraped = [URL, "https://example.org/c.jpg", "not a url"]
     reserved(alice, served, scraped[1])
+    (checkout / "pictures").mkdir()
+    (checkout / "pictures/a.png").write_bytes(png(PICTURES["landscape"]()))
     (checkout / "scraped").mkdir()
     for name in "ab":
         pq.write_table(pa.table({"url": scraped}), checkout / f"scraped/{name}.parquet")

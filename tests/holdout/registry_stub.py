@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from holdout.fingerprints import PictureFingerprints
 from holdout.receipts import commitment, entry_bytes, leaf_hash
 from holdout.vocabulary import UsageCategory
 
@@ -71,7 +73,9 @@ class RegistryStub:
         most = 100_000 if "keys" in request.headers["content-type"] else 10_000
         if not keys or len(keys) > most:
             return problem(422, "too_many_queries" if keys else "no_queries")
-        self.asked.append([key.get("url", key.get("sha256", "")) for key in keys])
+        if sum("fingerprints" in key for key in keys) > 64:
+            return problem(422, "too_many_fingerprints")
+        self.asked.append([key.get("url", _digest(key) or "") for key in keys])
         verdicts = [self._verdict(key) for key in keys]
         if request.url.params.get("answers") == "hits":
             return self._json(hits(verdicts, index_version=self.index_version))
@@ -82,7 +86,7 @@ class RegistryStub:
         if url is not None and not url.strip().startswith(("http://", "https://")):
             error = {"code": "url_invalid", "detail": "This is no complete web address."}
             return {"status": "failed", "error": error}
-        asked = (url, key.get("sha256"), key.get("page_url"))
+        asked = (url, _digest(key), key.get("page_url"))
         name = next((k for k in asked if k in self.says), None)
         uses = UNKNOWN if name is None else self.says[name]
         reason = {"source": STATEMENT, "method": "url", "assurance": "L3", "uses": {}}
@@ -187,6 +191,13 @@ def run_to_end(program: Coroutine[Any, Any, T]) -> T:
     """What it returns; on a thread of its own, since Playwright leaves an event loop running on this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, program).result()
+
+
+def _digest(key: Mapping[str, Any]) -> str | None:
+    if "fingerprints" in key:
+        return PictureFingerprints.from_bytes(b64decode(key["fingerprints"])).sha256.hex()
+    digest: str | None = key.get("sha256")
+    return digest
 
 
 def _keys(request: httpx.Request) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """What the client asks, and what it believes."""
 
+import json
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +12,14 @@ from hypothesis import strategies as st
 
 from holdout.answers import NOTHING_SAID, Answer, joined
 from holdout.client import Client, Retry
-from holdout.client.lookups import read_hits, url_requests
+from holdout.client.lookups import asked, query_requests, read_all, read_hits, url_requests
 from holdout.client.wire import Reply
 from holdout.errors import AnswerUnusable, InvalidInput, RegistryAway, RequestRefused
+from holdout.fingerprints.picture import PictureFingerprints
 from holdout.questions import questions
-from holdout.verdicts import Outcome, Query, Status
+from holdout.verdicts import Covered, Outcome, Query, Seen, Status
 from holdout.vocabulary import UsageCategory
+from tests.factories import looks_of
 from tests.holdout.registry_stub import (
     ASK_FIRST,
     NO_AI,
@@ -117,6 +121,27 @@ def test_queries_of_any_mix_come_back_with_reasons(stub: RegistryStub, client: C
     assert (reason.source, reason.method, reason.assurance) == (STATEMENT, "url", 3)
     assert reason.outcomes == {TRAIN: Outcome.CONDITIONAL}
     assert b'"codes":{"phash-256/1":["' + b"00" * 32 in stub.requests[0].content
+
+
+def test_fingerprints_go_in_base64_and_in_calls_that_the_registry_takes() -> None:
+    taken = looks_of({"phash-256/1": bytes(32)}, query=True)
+    query = asked(Query(fingerprints=taken))
+    assert query.fingerprints is not None
+    assert PictureFingerprints.from_bytes(b64decode(query.fingerprints)) == taken
+    requests = list(query_requests([query] * 130))
+    assert [number for number, _ in requests] == [32, 33, 32, 33]
+    assert [number for number, _ in query_requests([asked(Query(url="https://a.example/"))] * 130)] == [130]
+
+
+def test_a_near_copys_reason_comes_with_how_it_shows_the_picture() -> None:
+    uses = {use.value: "unknown" for use in UsageCategory} | {"train_gen": "deny"}
+    reason = {"source": STATEMENT, "method": "contains", "assurance": "L2", "uses": {"train_gen": "deny"}}
+    near = reason | {"mirrored": True, "inverted": False, "covered": "half"}
+    as_of = {"log_index": 1, "time": "2026-11-22T09:30:00+00:00"}
+    result = {"status": "checked", "uses": uses, "reasons": [near, reason], "disputed": False}
+    body = json.dumps({"as_of": as_of, "results": [result]}).encode()
+    (answer,) = read_all(Reply(200, {}, body), asked=1)
+    assert [said.seen for said in answer.reasons] == [Seen(True, False, Covered.HALF), None]
 
 
 def test_files_go_by_the_first_half_of_their_digests(stub: RegistryStub, client: Client) -> None:

@@ -122,7 +122,7 @@ def test_every_module_is_there_with_what_it_needs(environment: Path) -> None:
     done = run(environment / "bin/python", "-c", script)
     assert done.returncode == 0, done.stderr
     missing = {line.split()[1].partition(".")[0] for line in done.stdout.splitlines()}
-    assert missing <= {"PIL", "imagehash", "pyspark"}
+    assert missing <= {"PIL", "cv2", "imagehash", "iscc_lib", "pyspark"}
 
 
 def test_it_asks_a_registry(environment: Path, tmp_path: Path) -> None:
