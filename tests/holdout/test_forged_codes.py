@@ -46,12 +46,12 @@ def forged(picture: Image.Image, victim: Image.Image) -> Image.Image | None:
 
 @pytest.mark.slow
 def test_no_forged_picture_is_asserted_to_be_the_one_whose_codes_it_has() -> None:
-    victims = [painted(1000 + i, width=512, height=384) for i in range(10)]
+    victims = [painted(1000 + i, width=320, height=240) for i in range(10)]
     described = [describe(png(victim), query=False) for victim in victims]
     table = PictureTable.build(RegisteredPicture(d.sha256, Standing.LIVE, d.panes) for d in described)
     found = []
     for i in range(FORGED * 6 // 5):
-        made = forged(painted(2000 + i, width=512, height=384), victims[i % len(victims)])
+        made = forged(painted(2000 + i, width=320, height=240), victims[i % len(victims)])
         if made is not None:
             found.append(likenesses(describe(png(made), query=True).panes, [table]))
     assert len(found) >= FORGED
