@@ -32,10 +32,6 @@ ASSERTED: Final = 12
 """Inliers from which on a placement is certain, and"""
 POSSIBLE: Final = 10
 """possible. In 138,273 pairs of unrelated pictures the most were 9."""
-_ALIGNED: Final = 7
-"""Inliers that do where codes have said already how the one picture lies on the other."""
-_OFF_FRAME: Final = 0.12 * UNIT
-"""By how much corners may then be beside corners."""
 _COVERED: Final = 0.35
 """The share of either picture's keypoints inside what agrees: below it, they share an element."""
 _MARGIN: Final = 12.0
@@ -168,8 +164,6 @@ def _points(keypoints: NDArray[np.void], variant: int, width: float) -> NDArray[
 class _Candidate:
     pane: int
     variant: int
-    orientation: int | None
-    """That of the query whose code is near, where a code is."""
 
 
 def _found(asked: _Asked, table: PictureTable, standing: NDArray[np.uint8]) -> Iterator[Likeness]:
@@ -204,7 +198,7 @@ def _orientated(by_code: dict[int, int]) -> Iterator[_Candidate]:
     for pane, orientation in by_code.items():
         mirrored = orientation // 4
         for inverted in (0, 2):
-            yield _Candidate(pane, mirrored | inverted, orientation)
+            yield _Candidate(pane, mirrored | inverted)
 
 
 def _by_keypoints(asked: _Asked, table: PictureTable) -> list[_Candidate]:
@@ -215,20 +209,19 @@ def _by_keypoints(asked: _Asked, table: PictureTable) -> list[_Candidate]:
         enough = votes.voters >= _LEAST_VOTES
         worth, panes = (-votes.votes[enough]).tolist(), votes.pane[enough].tolist()
         found += [(vote, pane, variant) for vote, pane in zip(worth, panes, strict=True)]
-    return [_Candidate(pane, variant, None) for _, pane, variant in sorted(found)[:CANDIDATES]]
+    return [_Candidate(pane, variant) for _, pane, variant in sorted(found)[:CANDIDATES]]
 
 
 def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Likeness | None:
     """What geometry says of a candidate; None if nothing."""
     signature, packed = table.keypoints.of(candidate.pane)
     pairs = matches(asked.signature[candidate.variant], signature)
-    if len(pairs) < _ALIGNED:
+    if len(pairs) < POSSIBLE:
         return None
     points, known = asked.points[candidate.variant], _known(packed)
     inliers, affine, inside = place(points, known, pairs)
     extent = table.extent[candidate.pane].astype(np.float64)
-    aligned = candidate.orientation is not None and _frames_agree(affine, asked.extent, extent)
-    if inliers < (_ALIGNED if aligned else POSSIBLE):
+    if inliers < POSSIBLE:
         return None
     mine, theirs = (
         hull(side[pairs[inside, i], :2].astype(np.float64)) for i, side in enumerate((points, known))
@@ -237,7 +230,7 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
     known_share = inside_share(known, theirs, _MARGIN)
     asked_share = inside_share(points, mine, _MARGIN * stretch)
     kind = _kind(affine, asked.extent, extent)
-    if max(known_share, asked_share) < _COVERED or (inliers < ASSERTED and not aligned):
+    if max(known_share, asked_share) < _COVERED or inliers < ASSERTED:
         kind = Kind.POSSIBLE
     return Likeness(
         digest=table.digest[table.asset[candidate.pane]].tobytes(),
@@ -270,15 +263,3 @@ def _known(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
     steps = packed.astype(np.float32)
     position = (steps[:, :2] + 0.5) * np.float32(UNIT / 256)
     return np.column_stack([position, steps[:, 2] / SCALE_STEPS, steps[:, 3]]).astype(np.float32)
-
-
-def _frames_agree(
-    affine: NDArray[np.float64], asked: NDArray[np.float64], known: NDArray[np.float64]
-) -> bool:
-    """Whether the map puts the query's frame on the registered one's, in some orientation."""
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * asked
-    moved = corners @ affine[:, :2].T + affine[:, 2]
-    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * known
-    # Each corner near one of the frame's; which follows from the map's turn.
-    off = np.abs(moved[:, None] - frame[None]).max(axis=2)
-    return bool((off.min(axis=1) <= _OFF_FRAME).all() and len(set(off.argmin(axis=1).tolist())) == 4)
