@@ -84,8 +84,14 @@ def as_file(altered: Image.Image | bytes, quality: int = 90) -> bytes:
 
 
 def as_picture(altered: Image.Image | bytes) -> Image.Image:
-    """The RGB picture that a reader of the file sees, without the loss of another encoding."""
-    return altered if isinstance(altered, Image.Image) else Image.open(io.BytesIO(altered)).convert("RGB")
+    """The RGB picture that a reader of the file sees on a white page, not encoded once more."""
+    if isinstance(altered, Image.Image):
+        return altered
+    picture = Image.open(io.BytesIO(altered))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    page = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(page, picture.convert("RGBA")).convert("RGB")
 
 
 # --- helpers

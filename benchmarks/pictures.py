@@ -7,7 +7,7 @@ the family. Sets are `registered`, `stranger` (never registered) and `training` 
 openclipart, and NASA's and CC0 photographs that scikit-image ships). A family are pictures that may be taken
 for each other: one drawing in several colours, frames of an animation, parts of one photograph. Names and
 folders decided it, never codes: names that differ in digits, colours or sizes alone are one family within a
-package; files equal to the byte stand once. Large photographs are cut into tiles, which are one family.
+package; files equal to the byte stand once. One package's photographs are halved.
 """
 
 import hashlib
@@ -26,8 +26,6 @@ from PIL import Image
 
 LIST: Final = Path(__file__).with_name("pictures.tsv")
 FOLDER: Final = Path("var/bench/pictures")
-_COLUMNS: Final = {1: 1, 2: 2, 6: 3}
-"""Tiles of a picture: how many lie beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +79,9 @@ def load(folder: Path, picture: Picture) -> bytes:
 
 
 def _cut(data: bytes, tile: int, tiles: int) -> bytes:
-    across = _COLUMNS[tiles]
-    down = tiles // across
-    column, row = tile % across, tile // across
     with Image.open(io.BytesIO(data)) as whole:
-        wide, tall = whole.width // across, whole.height // down
-        part = whole.convert("RGB").crop((column * wide, row * tall, (column + 1) * wide, (row + 1) * tall))
+        wide = whole.width // tiles
+        part = whole.convert("RGB").crop((tile * wide, 0, (tile + 1) * wide, whole.height))
     file = io.BytesIO()
     part.save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -5,18 +5,18 @@
 Originals are registered pictures; each alteration is made of so many of them. Whether an answer is right is
 decided by the committed list of families (`benchmarks/pictures`), never by codes. Thresholds were chosen with
 the families of one half (`half`); what is printed is measured with the other half alone. Strangers were never
-registered: each is asked plain or altered, through the whole pipeline. Answers are kept in the folder as they
-come, so that a run which was ended goes on.
+registered: each is asked plain or altered, through the whole pipeline. What others' codes find of the same
+questions is measured beside it (`picture_baselines`; imagehash's segments, which are slow, with every tenth
+question). Answers are kept in the folder as they come, so that a run which was ended goes on.
 """
 
 import argparse
 import hashlib
-import json
 import multiprocessing
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -26,8 +26,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from benchmarks import pictures, results
+from benchmarks import alterations, picture_baselines, pictures, results
 from benchmarks.alterations import ALTERATIONS, Alteration, as_file, as_picture, prepared
+from benchmarks.picture_baselines import Codes
 from benchmarks.pictures import Picture
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints import pdq
@@ -35,7 +36,7 @@ from holdout.fingerprints.decode import decode
 from holdout.fingerprints.describe import describe
 from holdout.fingerprints.perceptual import grey_thumbnail, phash_256_orientations
 from holdout.fingerprints.picture import PictureFingerprints
-from holdout.index.looks import ASSERTING, Family, alike, likenesses
+from holdout.index.looks import ASSERTING, Family, Kind, alike, likenesses
 from holdout.index.pictures import PictureTable, RegisteredPicture, Standing
 
 _OTHERS: Final = 9
@@ -43,6 +44,8 @@ _PLAIN: Final = 3
 """One of so many strangers is asked as it is."""
 _AT_ONCE: Final = 16
 _TIMED: Final = 150
+_SEGMENTED: Final = 10
+"""Every so many questions are asked by imagehash's segments too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,81 +113,118 @@ def _prepared(folder: Path, picture: Picture) -> Any:
     return prepared(as_picture(pictures.load(folder, picture)))
 
 
+class Registered(msgspec.Struct, array_like=True):
+    """What is known of a registered picture: as Holdout keeps it, and as others do."""
+
+    fingerprints: bytes
+    codes: Codes
+
+
 def registered_table(
     folder: Path, registered: Sequence[Picture], *, processes: int
-) -> tuple[PictureTable, dict[bytes, Picture]]:
-    """All registered pictures in one table, and whose each digest is; fingerprints stay in the folder."""
+) -> tuple[PictureTable, dict[bytes, Picture], dict[str, Codes]]:
+    """All registered pictures in one table, whose each digest is, and their others' codes, by id.
+
+    Pictures that have no looks are left out. What was found stays in the folder.
+    """
     kept = folder / f"registered-{_version()}.msgpack"
     if kept.exists():
-        stored = msgspec.msgpack.decode(kept.read_bytes(), type=dict[str, bytes])
+        stored = msgspec.msgpack.decode(kept.read_bytes(), type=dict[str, Registered])
     else:
         with multiprocessing.Pool(processes) as pool:
             described = pool.imap(partial(_register, folder), registered, chunksize=_AT_ONCE)
-            stored = {p.id: data for p, data in zip(registered, described, strict=True) if data}
+            stored = {p.id: found for p, found in zip(registered, described, strict=True) if found}
         kept.write_bytes(msgspec.msgpack.encode(stored))
-    found = {p: PictureFingerprints.from_bytes(stored[p.id]) for p in registered if p.id in stored}
-    table = PictureTable.build(
-        RegisteredPicture(f.sha256, Standing.LIVE, [pane for pane in f.panes if pane.phash])
-        for f in found.values()
-    )
-    return table, {f.sha256: p for p, f in found.items()}
+    found = {
+        p: PictureFingerprints.from_bytes(stored[p.id].fingerprints) for p in registered if p.id in stored
+    }
+    seen = {p: f for p, f in found.items() if any(pane.phash or pane.keypoints for pane in f.panes)}
+    table = PictureTable.build(RegisteredPicture(f.sha256, Standing.LIVE, f.panes) for f in seen.values())
+    return table, {f.sha256: p for p, f in seen.items()}, {p.id: stored[p.id].codes for p in seen}
 
 
-def _register(folder: Path, picture: Picture) -> bytes:
+def _register(folder: Path, picture: Picture) -> Registered | None:
+    data = as_file(_prepared(folder, picture))
     try:
-        return describe(as_file(_prepared(folder, picture)), query=False).to_bytes()
+        return Registered(describe(data, query=False).to_bytes(), picture_baselines.codes(data))
     except UnreadablePicture:
-        return b""
+        return None
 
 
 def _version() -> str:
-    """Of all that decides what fingerprints and answers are: kept ones of another version are not used."""
-    root = results.CHECKOUT / "holdout"
-    files = sorted([*root.glob("fingerprints/**/*.py"), *root.glob("fingerprints/**/*.npz")])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    """Of all that decides what fingerprints are: kept ones of another version are not used."""
+    root = results.CHECKOUT / "holdout" / "fingerprints"
+    return _digest([*root.glob("**/*.py"), *root.glob("**/*.npz")]) + "-" + _questions_version()
+
+
+def _questions_version() -> str:
+    return _digest([pictures.LIST, Path(alterations.__file__)])
 
 
 def _matching_version() -> str:
     root = results.CHECKOUT / "holdout" / "index"
-    names = ("looks", "geometry", "cells", "codes", "code_kernels")
-    return hashlib.sha256(b"".join((root / f"{name}.py").read_bytes() for name in names)).hexdigest()[:8]
+    return _digest(root / f"{name}.py" for name in ("looks", "geometry", "cells", "codes", "code_kernels"))
 
 
-class Answers:
-    """Answers by question, kept in a file line by line."""
+def _digest(files: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:8]
 
-    def __init__(self, path: Path) -> None:
+
+class Answer(msgspec.Struct, array_like=True):
+    """What is said of a question."""
+
+    found: list[tuple[str, str, int]]
+    """Id, kind and inliers of each registered picture; no id, and why, where the picture was refused."""
+    codes: Codes
+
+
+class Kept:
+    """Values by key, kept in a file line by line."""
+
+    def __init__(self, path: Path, type_: Any) -> None:
         self._path = path
-        lines = path.read_text().splitlines() if path.exists() else []
-        self.known: dict[str, list[list[Any]]] = dict(
-            json.loads(line) for line in lines if line.endswith("]")
-        )
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        decoder = msgspec.json.Decoder(tuple[str, type_])
+        self.known: dict[str, Any] = dict(decoder.decode(line) for line in lines if line.endswith(b"]"))
 
-    def complete(self, questions: Sequence[Question], ask: Any, *, processes: int) -> None:
-        """Ask what is not known yet, and say how far it is."""
-        waiting = [question for question in questions if question.key not in self.known]
+    def complete(self, items: Mapping[str, Any], find: Any, *, processes: int) -> None:
+        """Find what is not known yet of these, by key, and say how far it is."""
+        waiting = [item for key, item in items.items() if key not in self.known]
         begun = time.monotonic()
-        with multiprocessing.Pool(processes) as pool, self._path.open("a") as file:
-            for n, (key, answer) in enumerate(pool.imap_unordered(ask, waiting, chunksize=_AT_ONCE), 1):
-                self.known[key] = answer
-                file.write(json.dumps([key, answer]) + "\n")
+        with multiprocessing.Pool(processes) as pool, self._path.open("ab") as file:
+            for n, pair in enumerate(pool.imap_unordered(find, waiting, chunksize=_AT_ONCE), 1):
+                self.known[pair[0]] = pair[1]
+                file.write(msgspec.json.encode(pair) + b"\n")
                 if n % 500 == 0:
+                    file.flush()
                     left = (time.monotonic() - begun) / n * (len(waiting) - n)
-                    print(f"{n} of {len(waiting)} asked, {left / 60:.0f} minutes left", flush=True)
+                    print(f"{n} of {len(waiting)}, {left / 60:.0f} minutes left", flush=True)
 
 
 _TABLE: PictureTable
 _FAMILY_OF: dict[bytes, Picture]
 
 
-def _ask(folder: Path, question: Question) -> tuple[str, list[list[Any]]]:
-    """What is found: id, kind and inliers of each registered picture."""
+def _ask(folder: Path, question: Question) -> tuple[str, Answer]:
+    data = file_of(question, folder)
     try:
-        asked = describe(file_of(question, folder), query=True)
+        asked = describe(data, query=True)
     except UnreadablePicture as error:
-        return question.key, [["", error.code, 0]]
+        return question.key, Answer([("", error.code, 0)], {})
     found = likenesses(asked.panes, [_TABLE])[:8]
-    return question.key, [[_FAMILY_OF[f.digest].id, f.kind.value, f.inliers] for f in found]
+    hits = [(_FAMILY_OF[f.digest].id, f.kind.value, f.inliers) for f in found]
+    return question.key, Answer(hits, picture_baselines.codes(data))
+
+
+def _segments_asked(folder: Path, question: Question) -> tuple[str, Codes]:
+    try:
+        return question.key, picture_baselines.segments(file_of(question, folder))
+    except UnreadablePicture:
+        return question.key, {}
+
+
+def _segments_known(folder: Path, picture: Picture) -> tuple[str, Codes]:
+    return picture.id, picture_baselines.segments(as_file(_prepared(folder, picture)))
 
 
 class Tally:
@@ -205,22 +245,43 @@ class Tally:
 
 
 def tallied(
-    questions: Sequence[Question], answers: dict[str, list[list[Any]]], family_of: dict[str, str]
+    questions: Sequence[Question],
+    answers: dict[str, Answer],
+    family_of: dict[str, str],
+    by: Callable[[Question], str],
 ) -> tuple[dict[str, Tally], list[str]]:
-    """Per group of alterations, and what was asserted of a picture of another family."""
-    by_group: dict[str, Tally] = defaultdict(Tally)
+    """By that group, and what was asserted of a picture of another family."""
+    tallies: dict[str, Tally] = defaultdict(Tally)
     wrong = []
     for question in questions:
-        hits = answers[question.key]
+        hits = answers[question.key].found
         kinds = [kind for other, kind, _ in hits if family_of.get(other) == question.picture.family]
-        group = _BY_NAME[question.alteration].group if question.alteration else "plain"
-        by_group[group].add(found=bool(kinds), asserted=any(kind in ASSERTING for kind in kinds))
+        tallies[by(question)].add(found=bool(kinds), asserted=any(kind in ASSERTING for kind in kinds))
         wrong += [
             f"{question.key}: {kind} {other} ({inliers})"
             for other, kind, inliers in hits
             if kind in ASSERTING and family_of.get(other) != question.picture.family
         ]
-    return dict(by_group), wrong
+    return dict(tallies), wrong
+
+
+def group_of(question: Question) -> str:
+    """The class of a question's alteration."""
+    return _BY_NAME[question.alteration].group if question.alteration else "plain"
+
+
+def said(
+    questions: Sequence[Question], answers: dict[str, Answer], family_of: dict[str, str]
+) -> dict[Kind, int]:
+    """For how many questions each kind was said at all (strangers), or was the best that was said rightly."""
+    counted = dict.fromkeys(Kind, 0)
+    for question in questions:
+        hits = answers[question.key].found
+        if question.picture.set == "registered":
+            hits = [hit for hit in hits if family_of.get(hit[0]) == question.picture.family][:1]
+        for kind in {kind for other, kind, _ in hits if other}:
+            counted[Kind(kind)] += 1
+    return counted
 
 
 def upper95(errors: int, asked: int) -> float:
@@ -264,6 +325,64 @@ def codes_of_whole(data: bytes) -> dict[Family, Any]:
     return {"phash": phash_256_orientations(grey_thumbnail(image.convert("L"))), "pdq": pdq_codes}
 
 
+def of_holdout(
+    known: Sequence[Question],
+    unknown: Sequence[Question],
+    answers: dict[str, Answer],
+    family_of: dict[str, str],
+) -> dict[str, float]:
+    """What Holdout finds; prints what it asserted of pictures that seem to be others."""
+    groups, wrong = tallied(known, answers, family_of, group_of)
+    kinds, _ = tallied(known, answers, family_of, lambda question: question.picture.kind)
+    _, false = tallied(unknown, answers, family_of, group_of)
+    # Within a package, families are often related after all: names tell little.
+    across = [line for line in wrong if line.split("/")[0] != line.split(": ")[1].split(" ")[1].split("/")[0]]
+    for line in across + false:
+        print("asserted of another family:", line)
+    asked = sum(tally.asked for tally in groups.values())
+    best, strangers = (said(questions, answers, family_of) for questions in (known, unknown))
+    return {
+        "recall_overall": sum(tally.found for tally in groups.values()) / asked,
+        "asserted_overall": sum(tally.asserted for tally in groups.values()) / asked,
+        **{f"recall_{group}": tally.recall for group, tally in sorted(groups.items())},
+        **{f"asserted_{group}": tally.asserted / tally.asked for group, tally in sorted(groups.items())},
+        **{f"recall_of_{kind}": tally.recall for kind, tally in sorted(kinds.items())},
+        **{f"said_{kind}": count / asked for kind, count in best.items()},
+        **{f"said_{kind}_of_strangers": count / len(unknown) for kind, count in strangers.items()},
+        "asserted_of_another_package": len(across),
+        "stranger_queries": len(unknown),
+        "stranger_pictures": len({question.picture.id for question in unknown}),
+        "false_of_strangers": len(false),
+        "false_per_stranger_query_upper95": upper95(len({f.split(":")[0] for f in false}), len(unknown)),
+    }
+
+
+def of_others(
+    known: Sequence[Question],
+    unknown: Sequence[Question],
+    asked: dict[str, Codes],
+    registered: dict[str, Codes],
+    family_of: dict[str, str],
+) -> dict[str, float]:
+    """What others' codes find of the same questions, where not more than one stranger in a thousand is taken
+    for a registered picture; of each class of alterations, and of all.
+    """
+    ids = list(registered)
+    table = [picture_baselines.upright(registered[id_]) for id_ in ids]
+    found: dict[str, float] = {}
+    for name in registered[ids[0]]:
+        nearest = partial(picture_baselines.nearest, known=table, name=name)
+        limit = picture_baselines.threshold([far for far, _ in nearest([asked[q.key] for q in unknown])])
+        tallies: dict[str, Tally] = defaultdict(Tally)
+        for question, (far, at) in zip(known, nearest([asked[q.key] for q in known]), strict=True):
+            right = far <= limit and family_of[ids[at]] == question.picture.family
+            for group in (group_of(question), "overall"):
+                tallies[group].add(found=right, asserted=right)
+        found[f"{name}_threshold_bits"] = limit
+        found |= {f"{name}_recall_{group}": tally.recall for group, tally in sorted(tallies.items())}
+    return found
+
+
 def main() -> None:
     """Measure and write `results/recognition.json`."""
     global _TABLE, _FAMILY_OF
@@ -277,31 +396,38 @@ def main() -> None:
     folder: Path = given.pictures
     pictures.fetch(folder)
     registered, strangers = pictures.pictures("registered"), pictures.pictures("stranger")
-    _TABLE, _FAMILY_OF = registered_table(folder, registered, processes=given.processes)
+    _TABLE, _FAMILY_OF, codes = registered_table(folder, registered, processes=given.processes)
     size = _TABLE.nbytes / _TABLE.assets
-    print(f"{_TABLE.assets} of {len(registered)} pictures registered, {size:.0f} bytes each")
-    known = of_registered(registered, strangers, count=given.originals, side=given.side)
+    print(f"{_TABLE.assets} of {len(registered)} pictures registered, {size:.0f} bytes each", flush=True)
+    with_looks = [picture for picture in registered if picture.id in codes]
+    known = of_registered(with_looks, strangers, count=given.originals, side=given.side)
     unknown = of_strangers(strangers, count=given.strangers)
-    answers = Answers(folder / f"answers-{_version()}-{_matching_version()}.ndjson")
-    answers.complete(unknown + known, partial(_ask, folder), processes=given.processes)
     family_of = {picture.id: picture.family for picture in registered}
-    groups, wrong = tallied(known, answers.known, family_of)
-    _, false = tallied(unknown, answers.known, family_of)
-    # Within a package, families are often related after all: names tell little.
-    across = [line for line in wrong if line.split("/")[0] != line.split(": ")[1].split(" ")[1].split("/")[0]]
-    for line in across + false:
-        print("asserted of another family:", line)
+    keep = partial(Kept.complete, processes=given.processes)
+
+    answers = Kept(folder / f"answers-{_version()}-{_matching_version()}.ndjson", Answer)
+    keep(answers, {question.key: question for question in unknown + known}, partial(_ask, folder))
+    others = Kept(folder / f"segments-{_questions_version()}.ndjson", Codes)
+    few_known, few_unknown = known[::_SEGMENTED], unknown[::_SEGMENTED]
+    keep(
+        others,
+        {question.key: question for question in few_unknown + few_known},
+        partial(_segments_asked, folder),
+    )
+    keep(others, {picture.id: picture for picture in with_looks}, partial(_segments_known, folder))
+
     figures: dict[str, float] = {
         "works": _TABLE.assets,
+        "pictures_without_looks": len(registered) - len(with_looks),
         "originals_per_alteration": given.originals,
         "alterations": len(ALTERATIONS),
-        "recall_overall": sum(t.found for t in groups.values()) / sum(t.asked for t in groups.values()),
-        "asserted_overall": sum(t.asserted for t in groups.values()) / sum(t.asked for t in groups.values()),
-        **{f"recall_{group}": tally.recall for group, tally in sorted(groups.items())},
-        "stranger_queries": len(unknown),
-        "stranger_pictures": len({question.picture.id for question in unknown}),
-        "false_of_strangers": len(false),
-        "false_per_stranger_query_upper95": upper95(len({f.split(":")[0] for f in false}), len(unknown)),
+        **of_holdout(known, unknown, answers.known, family_of),
+        **of_others(
+            known, unknown, {key: answer.codes for key, answer in answers.known.items()}, codes, family_of
+        ),
+        **of_others(
+            few_known, few_unknown, others.known, {id_: others.known[id_] for id_ in codes}, family_of
+        ),
         **speeds(folder, known[:: max(1, len(known) // _TIMED)]),
     }
     if given.side == "report":

@@ -71,7 +71,7 @@ def descriptors_of(files: Iterable[bytes]) -> NDArray[np.uint8]:
     found = []
     for data in files:
         grey = np.asarray(_flat(data).convert("L"))
-        found.append(detect(shrunk(grey, side=REGISTERED_SIDE), count=_OF_EACH).descriptor)
+        found.append(detect(shrunk(grey, side=REGISTERED_SIDE), count=_OF_EACH, faint=True).descriptor)
     return np.concatenate(found)
 
 

@@ -33,6 +33,7 @@ NO_BENCHMARKS = {
     "baselines",
     "codes_fit",
     "cpu",
+    "picture_baselines",
     "pictures",
     "plan_figures",
     "plots",

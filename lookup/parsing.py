@@ -261,7 +261,7 @@ def read_fingerprints(data: bytes) -> PictureFingerprints:
     Raises `InvalidInput`: `fingerprint_malformed`, `fingerprints_not_of_a_query`.
     """
     taken = PictureFingerprints.from_bytes(data)
-    if taken.is_query is False:
+    if not taken.is_query:
         raise InvalidInput(
             "fingerprints_not_of_a_query",
             "These are a registration's fingerprints; take a query's, as `holdout fingerprint` does.",

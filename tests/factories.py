@@ -93,7 +93,7 @@ def looks_of(fingerprints: Mapping[str, bytes], *, query: bool = False) -> Pictu
     return PictureFingerprints(
         sha256=fingerprints.get("sha256", some),
         pixels=fingerprints.get("pixels-sha256/1"),
-        iscc_image=None,
+        iscc_image=None if query else some,
         iscc_instance=fingerprints.get("iscc-instance-256/1", some),
         width=9,
         height=9,

@@ -82,7 +82,7 @@ def unpack_answer(answer: bytes, *, query: bool) -> PictureFingerprints:
         found = PictureFingerprints.from_bytes(body)
     except InvalidInput as error:
         raise ValueError("implausible answer") from error
-    if found.is_query not in (query, None) or (found.iscc_image is None) is not query:
+    if found.is_query is not query:
         raise ValueError("the answer to another question")
     return found
 

@@ -8,6 +8,7 @@ from holdout.fingerprints import iscc, pdq
 from holdout.fingerprints.decode import Decoded, decode
 from holdout.fingerprints.exact import sha256
 from holdout.fingerprints.local import take
+from holdout.fingerprints.local.keypoints import QUERY, REGISTERED
 from holdout.fingerprints.panes import Plan, pane_pixels, plans
 from holdout.fingerprints.perceptual import grey_thumbnail, phash_256, phash_256_orientations
 from holdout.fingerprints.picture import Box, Gate, Pane, PaneKind, PictureFingerprints
@@ -16,6 +17,8 @@ from holdout.fingerprints.rectangles import content, rectangles
 
 _LARGE: Final = 0.5
 """Of the picture's area: the keypoints of a rectangle that takes more of it are those of the whole."""
+_LEAST_IN_FLAT: Final = 24
+"""Keypoints of a flat picture: gradients and empty skies have a few, by their noise."""
 _PART_SIDE: Final = 360
 _PART_COUNT: Final = 200
 """A part of a query is looked at in this size (longest side, pixels), for so many keypoints."""
@@ -82,19 +85,27 @@ class _Pane:
         found = gate(self.grey, size=self._size, thumbnail=thumbnail)
         seen = pdq.look(self._image)
         if found is not Gate.OK:
-            return Pane(kind, box, found, seen.quality(), (), (), b"")
+            return Pane(kind, box, found, seen.quality(), (), (), self._without_codes(found, query=query))
         phash = tuple(map(bytes, phash_256_orientations(thumbnail))) if query else (phash_256(thumbnail),)
         codes = seen.orientations() if query else (seen.code(),)
-        return Pane(kind, box, found, seen.quality(), phash, codes, self._keypoints(query=query))
+        return Pane(kind, box, found, seen.quality(), phash, codes, self._keypoints(query=query, faint=True))
 
-    def _keypoints(self, *, query: bool) -> bytes:
+    def _without_codes(self, gate: Gate, *, query: bool) -> bytes:
+        """Keypoints of a pane that has no codes: what is low in contrast as a whole may have many."""
+        if gate is not Gate.FLAT:
+            return b""
+        keypoints = self._keypoints(query=query, faint=False)
+        size = (QUERY if query else REGISTERED).itemsize
+        return keypoints if len(keypoints) >= _LEAST_IN_FLAT * size else b""
+
+    def _keypoints(self, *, query: bool, faint: bool) -> bytes:
         grey = np.asarray(self.grey)
         if self._plan.kind is PaneKind.CONTENT or (
             self._plan.kind is PaneKind.RECTANGLE and self._share > _LARGE
         ):
             return b""
         if not query:
-            return take.registered(grey)
+            return take.registered(grey, faint=faint)
         if self._plan.kind is PaneKind.WHOLE:
-            return take.asked(grey)
-        return take.asked(grey, side=_PART_SIDE, count=_PART_COUNT)
+            return take.asked(grey, faint=faint)
+        return take.asked(grey, side=_PART_SIDE, count=_PART_COUNT, faint=faint)

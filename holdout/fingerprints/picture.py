@@ -56,10 +56,11 @@ class Gate(StrEnum):
 class Pane(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The fingerprints of one rectangle of one frame.
 
-    `quality` is PDQ's, 0 to 100. Where the gate is not `ok` there are no codes and no keypoints. Otherwise
-    there is one code of each algorithm (a registration's) or those of the eight orientations (a query's), the
-    upright one first; row k < 4 is the pane turned k quarter turns counter-clockwise, 4 + k the same of its
-    mirror image. `keypoints` is as `holdout.fingerprints.local` writes them, empty where none were taken.
+    `quality` is PDQ's, 0 to 100. Where the gate is not `ok` there are no codes, and keypoints of `flat` panes
+    alone. Otherwise there is one code of each algorithm (a registration's) or those of the eight orientations
+    (a query's), the upright one first; row k < 4 is the pane turned k quarter turns counter-clockwise, 4 + k
+    the same of its mirror image. `keypoints` is as `holdout.fingerprints.local` writes them, empty where none
+    were taken.
     """
 
     kind: PaneKind
@@ -104,9 +105,9 @@ class PictureFingerprints(msgspec.Struct, frozen=True, array_like=True, forbid_u
         return self.panes[0].pdq[0] if self.usable else None
 
     @property
-    def is_query(self) -> bool | None:
-        """Whether the panes have the codes of eight orientations; None if no pane has any."""
-        return next((len(pane.phash) == ORIENTATIONS for pane in self.panes if pane.phash), None)
+    def is_query(self) -> bool:
+        """Whether these are to ask with: the codes of eight orientations, and descriptors for keypoints."""
+        return self.iscc_image is None
 
     def to_bytes(self) -> bytes:
         """These fingerprints, with their version; ValueError if `from_bytes` would refuse them."""
@@ -139,19 +140,20 @@ class PictureFingerprints(msgspec.Struct, frozen=True, array_like=True, forbid_u
             and not any(pane.kind is PaneKind.WHOLE for pane in others)
             and all(self._pane_holds(pane) for pane in self.panes)
             and sum(len(pane.keypoints) for pane in self.panes) <= MAX_KEYPOINT_BYTES_IN_ALL
-            and len({len(pane.phash) for pane in self.panes if pane.gate is Gate.OK}) <= 1
         )
 
     def _pane_holds(self, pane: Pane) -> bool:
         left, top, right, bottom = pane.box
-        expected = (1, ORIENTATIONS) if pane.gate is Gate.OK else (0,)
+        expected = 0 if pane.gate is not Gate.OK else ORIENTATIONS if self.is_query else 1
         return (
             left < right <= self.width
             and top < bottom <= self.height
-            and len(pane.phash) == len(pane.pdq)
-            and len(pane.phash) in expected
-            and (pane.gate is Gate.OK or not pane.keypoints)
+            and len(pane.phash) == len(pane.pdq) == expected
+            and (pane.gate in _WITH_KEYPOINTS or not pane.keypoints)
         )
+
+
+_WITH_KEYPOINTS: Final = (Gate.OK, Gate.FLAT)
 
 
 def _malformed() -> InvalidInput:

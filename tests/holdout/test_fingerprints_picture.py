@@ -1,4 +1,5 @@
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,8 +47,24 @@ def test_a_query_holds_the_eight_orientations_and_no_iscc_image_code() -> None:
 def test_a_picture_that_the_gate_refuses_keeps_its_exact_fingerprints_only() -> None:
     (whole,) = FLAT.panes
     assert (whole.gate, whole.phash, whole.pdq, whole.keypoints) == (Gate.FLAT, (), (), b"")
-    assert (FLAT.usable, FLAT.phash, FLAT.pdq, FLAT.is_query) == (False, None, None, None)
+    assert (FLAT.usable, FLAT.phash, FLAT.pdq, FLAT.is_query) == (False, None, None, True)
     assert FLAT.pixels is not None
+
+
+def evening(*, strength: int) -> Image.Image:
+    """Shade from top to bottom, over clouds of so many grey levels."""
+    noise = np.random.RandomState(1).randint(0, 256, (60, 60), dtype=np.uint8)
+    clouds = np.asarray(Image.fromarray(noise).resize((400, 400), Image.Resampling.BICUBIC), dtype=np.float64)
+    shade = np.linspace(40, 215, 400)[:, None]
+    return Image.fromarray((shade + (clouds - 128) * (strength / 128)).clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("query", [False, True])
+def test_what_shade_outweighs_keeps_keypoints_but_no_codes(query: bool) -> None:
+    (whole, *_) = describe(png(evening(strength=24)), query=query).panes
+    assert (whole.gate, whole.phash, whole.pdq) == (Gate.FLAT, (), ())
+    assert whole.keypoints
+    assert describe(png(evening(strength=2)), query=query).panes[0].keypoints == b""
 
 
 def test_a_pixel_is_tiny() -> None:
@@ -125,7 +142,7 @@ WRONG_PANES = {
     "one algorithm only": {"pdq": ()},
     "codes behind a closed gate": {"gate": Gate.FLAT},
     "no codes behind an open gate": {"phash": (), "pdq": ()},
-    "keypoints behind a closed gate": {"gate": Gate.FLAT, "phash": (), "pdq": (), "keypoints": b"x"},
+    "keypoints behind a closed gate": {"gate": Gate.TINY, "phash": (), "pdq": (), "keypoints": b"x"},
     "too many keypoints": {"keypoints": bytes(MAX_KEYPOINT_BYTES + 1)},
     "a quality beyond": {"quality": 101},
 }

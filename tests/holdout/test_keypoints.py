@@ -90,7 +90,7 @@ def test_bytes_that_are_no_keypoints_are_refused() -> None:
 def test_permuted_descriptors_are_those_of_the_altered_picture(variant: int, alter) -> None:  # type: ignore[no-untyped-def]
     """Nothing is detected again for a mirrored or an inverted picture."""
     picture = painted(3)
-    one, other = (detect(grey(image), count=200) for image in (picture, alter(picture)))
+    one, other = (detect(grey(image), count=200, faint=True) for image in (picture, alter(picture)))
     position = one.position.copy()
     if variant & 1:
         position[:, 0] = picture.width - 1 - position[:, 0]
@@ -110,7 +110,7 @@ def test_permuted_descriptors_are_those_of_the_altered_picture(variant: int, alt
 def test_signatures_of_one_point_are_near_and_of_others_far() -> None:
     picture = painted(4)
     smaller = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
-    one, other = (detect(grey(image), count=150) for image in (picture, smaller))
+    one, other = (detect(grey(image), count=150, faint=True) for image in (picture, smaller))
     by = trained()
     mine, theirs = (signatures(projected(found.descriptor, by), by) for found in (one, other))
     gap = np.abs(one.position[:, None] * 0.75 - other.position[None]).max(axis=2)
@@ -128,7 +128,7 @@ def test_shrinking_keeps_the_shape_and_enlarges_nothing() -> None:
 
 def test_cells_are_spread() -> None:
     by = trained()
-    along = projected(detect(grey(painted(5)), count=300).descriptor, by)
+    along = projected(detect(grey(painted(5)), count=300, faint=True).descriptor, by)
     assert len(np.unique(cells(along, by))) > 150
 
 

@@ -49,18 +49,21 @@ class Detected:
         return Detected(*(getattr(self, name)[which] for name in Detected.__slots__))
 
 
-def detect(picture: NDArray[np.uint8], *, count: int) -> Detected:
-    """The `count` strongest keypoints of a grey picture (height, width), spread over it."""
+def detect(picture: NDArray[np.uint8], *, count: int, faint: bool) -> Detected:
+    """The `count` strongest keypoints of a grey picture (height, width), spread over it.
+
+    With `faint`, where there are few, those of little contrast as well.
+    """
     found = _sift(picture, _DESCRIBED * count, _CONTRAST, _EDGE)
-    if len(found) < count * _FEW:
+    if faint and len(found) < count * _FEW:
         found = _sift(picture, _DESCRIBED * count, _FAINT_CONTRAST, _FAINT_EDGE)
     return found.at(_spread(found, found.strength, picture.shape, count=count))
 
 
-def detect_lasting(picture: NDArray[np.uint8], *, count: int) -> Detected:
+def detect_lasting(picture: NDArray[np.uint8], *, count: int, faint: bool) -> Detected:
     """As `detect`; those preferred that another copy of the picture has too, and more of simple pictures."""
     found = _sift(picture, _DESCRIBED * count, _CONTRAST, _EDGE)
-    if len(found) < count:
+    if faint and len(found) < count:
         found = _sift(picture, _DESCRIBED * count, _FAINT_CONTRAST, _FAINT_EDGE)
     weight = found.strength * np.where(_seen_again(found, picture, count=count), _SEEN_AGAIN, 1)
     return found.at(_spread(found, weight, picture.shape, count=count))

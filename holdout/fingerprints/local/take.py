@@ -21,10 +21,10 @@ from holdout.fingerprints.local.signatures import cells, projected, signatures, 
 _FINE: Final = 1 << 16
 
 
-def registered(grey: NDArray[np.uint8]) -> bytes:
-    """The keypoints of a registered pane, grey (height, width)."""
+def registered(grey: NDArray[np.uint8], *, faint: bool = True) -> bytes:
+    """The keypoints of a registered pane, grey (height, width); `faint` as `detect.detect` has it."""
     picture = shrunk(grey, side=REGISTERED_SIDE)
-    found = detect_lasting(picture, count=REGISTERED_COUNT)
+    found = detect_lasting(picture, count=REGISTERED_COUNT, faint=faint)
     by = trained()
     along = projected(found.descriptor, by)
     packed = np.zeros(len(found), dtype=REGISTERED)
@@ -33,10 +33,12 @@ def registered(grey: NDArray[np.uint8]) -> bytes:
     return packed.tobytes()
 
 
-def asked(grey: NDArray[np.uint8], *, side: int = QUERY_SIDE, count: int = QUERY_COUNT) -> bytes:
-    """The keypoints of a query's pane, grey (height, width)."""
+def asked(
+    grey: NDArray[np.uint8], *, side: int = QUERY_SIDE, count: int = QUERY_COUNT, faint: bool = True
+) -> bytes:
+    """The keypoints of a query's pane, grey (height, width); `faint` as `detect.detect` has it."""
     picture = shrunk(grey, side=side)
-    found = detect(picture, count=count)
+    found = detect(picture, count=count, faint=faint)
     packed = np.zeros(len(found), dtype=QUERY)
     packed["descriptor"] = found.descriptor
     _place(packed, found, longest=max(picture.shape), steps=_FINE)
