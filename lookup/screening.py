@@ -51,7 +51,8 @@ class Screened:
 def screen(
     table: pa.Table, *, columns: Columns, view: View, first_row: int = 0, hits_only: bool = False
 ) -> Screened:
-    """Look up every row; the row order stays.
+    """Look up every row; the row order stays. Its columns stay too, but the pictures' fingerprints: they are
+    many times what is said of them.
 
     With `hits_only` the rows that were checked without a finding are left out, and `holdout_row` says where
     in the upload (from 0, this table beginning at `first_row`) each kept row stands.
@@ -70,6 +71,8 @@ def screen(
         kept = kept.append_column("holdout_row", pa.array(rows + first_row))
     for name, values in _answer_columns(decisions, problems, rows).items():
         kept = kept.append_column(name, values)
+    if columns.fingerprints in kept.column_names:
+        kept = kept.drop_columns([columns.fingerprints])
     return Screened(kept, _counts(decisions, problems), hits_of(looked.lines, decisions))
 
 

@@ -141,7 +141,7 @@ submit_job = extend_schema(
         _parameter(
             "fingerprints_column",
             "The column that holds all fingerprints of a picture, as bytes (Parquet) or in base64, if it is "
-            "not `fingerprints`.",
+            "not `fingerprints`. The result leaves it out.",
             schema={"maxLength": 200},
         ),
         _parameter(

@@ -343,6 +343,7 @@ def test_many_fingerprints_are_compared_in_parts_and_come_back_in_order(
     work_through()
     rows = result(vendor, job)
     assert [row["n"] for row in rows] == list(range(40))
+    assert "fingerprints" not in rows[0]
     assert [row["holdout_train_gen"] for row in rows] == ["review" if i % 3 else "unknown" for i in range(40)]
 
 
