@@ -132,7 +132,9 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "picture_format_unsupported": _(
         "This is no JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it and try again."
     ),
-    "picture_too_many_pixels": _("The picture has more than 50 million pixels. Send a smaller copy."),
+    "picture_too_many_pixels": _(
+        "The picture has more pixels than can be decoded here. Send a copy of at most 12 million pixels."
+    ),
     "picture_damaged": _("The picture is incomplete or damaged. Open it in an editor and save it again."),
     "picture_crashed_decoder": _("The picture cannot be read. Open it in an editor and save it again."),
     "picture_took_too_long": _("Reading the picture took too long. Send a smaller or simpler copy."),

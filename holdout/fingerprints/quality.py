@@ -10,7 +10,8 @@ below is light and shade):
 
 - detail: their typical size in grey levels (median, so that the few strong ones of stripes or a gradient do
   not count). Flat pictures have 0-2; a sketch of three hairlines 2.7; photographs 12-190.
-- share of the energy: gradients, linear and radial, have 0-5 % here; photographs 16 % and more.
+- share of the energy: gradients, linear and radial, have 0-5 % here; photographs 16 % and more, but those of
+  wide skies 2-7 %, so that it is not asked where the detail is strong.
 - fall to the next finer band: none in noise (ratio 1.0), steep in a soft glow (5 and more); lines and
   photographs have 1.5 to 3. Only asked of faint pictures: grass is as even as noise but strong.
 """
@@ -28,7 +29,8 @@ from holdout.fingerprints.text import text_only
 MIN_SIDE: Final = 32
 _MIN_DETAIL: Final = 2.5
 _MIN_SHARE: Final = 0.08
-_FAINT: Final = 12.0
+_STRONG: Final = 12.0
+_FAINT: Final = 6.0
 _FALL: Final = (1.3, 4.0)
 
 
@@ -67,6 +69,8 @@ def _flat(thumbnail: Image.Image) -> bool:
     strength = np.abs(_BASIS @ np.asarray(thumbnail, dtype=np.float64) @ _BASIS.T)
     detail, fine = np.median(strength[_DETAIL]), np.median(strength[_FINE])
     detail_energy, shade_energy = np.square(strength[_DETAIL]).sum(), np.square(strength[_SHADE]).sum()
+    if detail >= _STRONG:
+        return False
     if detail < _MIN_DETAIL or detail_energy < _MIN_SHARE * (detail_energy + shade_energy):
         return True
-    return not (detail >= _FAINT or _FALL[0] * fine <= detail <= _FALL[1] * fine)
+    return detail < _FAINT and not _FALL[0] * fine <= detail <= _FALL[1] * fine
