@@ -27,7 +27,7 @@ from ledger.queries import head
 from lookup.batch import Batch, Texts, batch_of
 from lookup.decisions import METHOD_CODE, METHODS, Lines, resolution_of
 from lookup.metrics import count_answers
-from lookup.near import Near, near_lines
+from lookup.near import Near, Sight, near_lines
 from registry.models import Work
 from registry.queries import work_assurance
 from registry.read_index import current_view, index_folder
@@ -65,6 +65,8 @@ class Looked:
     lines: Lines
     not_compared: Mapping[int, HoldoutError] = field(default_factory=lambda: MappingProxyType({}))
     """The `UNREADABLE` rows that could be read, but whose picture could not be compared, and why."""
+    sights: Sequence[Sight] = ()
+    """How near copies lie on what they are copies of."""
 
 
 def look_up(batch: Batch, *, view: View | None = None) -> Looked:
@@ -96,7 +98,7 @@ def look_up(batch: Batch, *, view: View | None = None) -> Looked:
     lines = lines if not error.any() else lines.where(error[lines.row] == 0)
     failed = int(np.count_nonzero(error))
     count_answers(checked=batch.rows - failed, failed=failed)
-    return Looked(view.as_of, view.version, error, lines, near.failed)
+    return Looked(view.as_of, view.version, error, lines, near.failed, near.sights)
 
 
 def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:

@@ -1,12 +1,13 @@
 """Which statements a lookup hit, how often, for whom, on which day: the creator's "who asked".
 
 A lookup writes one row with what it hit (`HitBatch`); `roll_up` counts those rows together by statement,
-organisation and day. So a lookup pays for one insert, and a batch is counted once or not at all.
+organisation and day. So a lookup pays for one insert, and a batch is counted once or not at all. How near
+copies lie on the registered picture is kept for its declarant (`NearHit`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,10 +19,14 @@ from numpy.typing import NDArray
 
 from accounts.models import Organization
 from holdout.ids import id_bits
+from holdout.verdicts import MatchMethod
 from lookup.decisions import Decisions, Lines
-from lookup.models import HitBatch, HitCount
+from lookup.engine import Looked
+from lookup.models import HitBatch, HitCount, NearHit
+from lookup.near import Sight
 
 KEPT: Final = timedelta(days=730)
+SIGHTS_KEPT: Final = timedelta(days=90)
 _BATCHES_AT_ONCE: Final = 500
 
 
@@ -33,13 +38,20 @@ class Hits:
 
     statement: NDArray[np.void]
     count: NDArray[np.int64]
+    sights: Sequence[Sight] = ()
 
     def __len__(self) -> int:
         return len(self.statement)
 
 
-def hits_of(lines: Lines, decisions: Decisions) -> Hits:
+def hits_of(looked: Looked, decisions: Decisions) -> Hits:
     """Every statement found for the rows about which something follows, counted once a row."""
+    rows = set(decisions.row.tolist()) if looked.sights else set()
+    hits = _hits_of(looked.lines, decisions)
+    return Hits(hits.statement, hits.count, [sight for sight in looked.sights if sight.row in rows])
+
+
+def _hits_of(lines: Lines, decisions: Decisions) -> Hits:
     felt = np.isin(lines.row, decisions.row, assume_unique=False)
     row, statement = lines.row[felt], lines.record["statement"][felt]
     bits = np.frombuffer(statement.tobytes(), dtype=">u8").reshape(-1, 2)
@@ -67,6 +79,18 @@ def store_hits(organization: Organization, hits: Hits) -> None:
             statements=hits.statement.tobytes(),
             counts=hits.count.astype("<u4").tobytes(),
         )
+    NearHit.objects.bulk_create(
+        NearHit(
+            organization=organization,
+            statement=UUID(bytes=sight.statement),
+            method=sight.likeness.kind.value,
+            mirrored=sight.likeness.mirrored,
+            inverted=sight.likeness.inverted,
+            outline=list(sight.likeness.outline),
+            aspect=sight.likeness.extent[0] / sight.likeness.extent[1],
+        )
+        for sight in hits.sights
+    )
 
 
 _ADD: Final = """
@@ -129,6 +153,41 @@ def who_asked(statements: Iterable[str], *, days: int = 90) -> list[Asked]:
     return [Asked(row["day"], row["name"], row["total"]) for row in counts]
 
 
+@dataclass(frozen=True, slots=True)
+class SeenCopy:
+    """A near copy of a picture that an organisation asked about."""
+
+    at: datetime
+    organization: str
+    method: MatchMethod
+    mirrored: bool
+    inverted: bool
+    outline: tuple[tuple[float, float], ...]
+    """The corners of what was asked about, as shares of the registered picture's width and height."""
+    aspect: float
+    """Width of the registered picture over its height."""
+
+
+def seen_copies(statements: Iterable[str], *, most: int = 12) -> list[SeenCopy]:
+    """The near copies for which any of these statements (public ids) was told, the newest first."""
+    bits = [UUID(bytes=id_bits(statement)) for statement in statements]
+    hits = NearHit.objects.filter(statement__in=bits).select_related("organization").order_by("-at")[:most]
+    return [
+        SeenCopy(
+            at=hit.at,
+            organization=hit.organization.name,
+            method=MatchMethod(hit.method),
+            mirrored=hit.mirrored,
+            inverted=hit.inverted,
+            outline=tuple(zip(hit.outline[::2], hit.outline[1::2], strict=True)),
+            aspect=hit.aspect,
+        )
+        for hit in hits
+    ]
+
+
 def sweep() -> int:
     """Delete what retention ends."""
-    return HitCount.objects.filter(day__lt=Now() - KEPT).delete()[0]
+    counts, _ = HitCount.objects.filter(day__lt=Now() - KEPT).delete()
+    sights, _ = NearHit.objects.filter(at__lt=Now() - SIGHTS_KEPT).delete()
+    return counts + sights

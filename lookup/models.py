@@ -1,5 +1,6 @@
 """Bulk runs: the job, its steps (the truth about what is done), the receipt; hits; snapshots."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -184,6 +185,34 @@ class HitCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rows} on {self.day}"
+
+
+class NearHit(models.Model):
+    """How a near copy that an organisation asked about lies on the registered picture; see `lookup.hits`."""
+
+    statement = models.UUIDField(help_text="The 128 bits of the statement's public id.")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    method = models.CharField(max_length=20, help_text="How it was found, as in answers.")
+    mirrored = models.BooleanField()
+    inverted = models.BooleanField()
+    outline = ArrayField(
+        models.FloatField(),
+        size=8,
+        help_text="x, y of four corners: shares of the registered picture's sides.",
+    )
+    aspect = models.FloatField(help_text="Width of the registered picture over its height.")
+
+    class Meta:
+        indexes = [
+            # lookup.hits.seen_copies
+            models.Index(name="nearhit_statement", fields=["statement", "-at"]),
+            # lookup.hits.sweep
+            models.Index(name="nearhit_at", fields=["at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} at {self.at:%Y-%m-%d %H:%M}"
 
 
 class Snapshot(models.Model):

@@ -73,7 +73,7 @@ def screen(
         kept = kept.append_column(name, values)
     if columns.fingerprints in kept.column_names:
         kept = kept.drop_columns([columns.fingerprints])
-    return Screened(kept, _counts(decisions, problems), hits_of(looked.lines, decisions))
+    return Screened(kept, _counts(decisions, problems), hits_of(looked, decisions))
 
 
 def filled_rows(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -9,8 +9,9 @@ from django.utils.translation import pgettext_lazy
 
 from holdout.errors import HoldoutError
 from holdout.resolution import Assurance
-from holdout.verdicts import Outcome, Verdict
+from holdout.verdicts import MatchMethod, Outcome, Verdict
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
+from lookup.hits import SeenCopy
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text
@@ -97,6 +98,13 @@ _METHODS: Final[Mapping[str, "Text"]] = {
     "codes": _("a similar picture, which nobody has compared yet"),
     "possible": _("a possible copy, which nobody has compared yet"),
     "grant": _("a permission that the declarant granted"),
+}
+
+_COPIES: Final[Mapping[str, "Text"]] = {
+    MatchMethod.SAME_PICTURE: _("a copy of your picture"),
+    MatchMethod.CONTAINS: _("a picture that contains yours"),
+    MatchMethod.PART_OF: _("a part of your picture"),
+    MatchMethod.POSSIBLE: _("perhaps a copy of your picture: few points agree"),
 }
 
 _PROOFS: Final[Mapping[int, "Text"]] = {
@@ -199,6 +207,12 @@ def reason_lines(verdict: Verdict) -> list[ReasonLine]:
 
 def proof_words(level: Assurance) -> "Text":
     return _PROOFS[level]
+
+
+def copy_words(copy: SeenCopy) -> "list[Text]":
+    """What a near copy is to the declarant's picture."""
+    changes = ((copy.mirrored, _("mirrored")), (copy.inverted, _("with inverted colours")))
+    return [_COPIES[copy.method], *(words for changed, words in changes if changed)]
 
 
 def refusal_words(error: HoldoutError) -> "Text":

@@ -10,9 +10,10 @@ from holdout.ids import is_public_id
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
 from holdout.vocabulary import Preference
 from ledger import queries as ledger
-from lookup.hits import Asked, who_asked
+from lookup.hits import Asked, seen_copies, who_asked
 from registry.models import Asset, Locator, Work
 from registry.queries import work_assurance
+from web.copies import DrawnCopy, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class WorkDetails:
     receipt: dict[str, Any] | None
     told: list[Asked]
     """Who asked about pictures and was told of it."""
+    copies: list[DrawnCopy]
+    """The near copies among those."""
 
     @property
     def waiting(self) -> bool:
@@ -60,6 +63,7 @@ def with_what_is_said(works: Iterable[Work]) -> list[ListedWork]:
 def details_of(work: Work) -> WorkDetails:
     history = history_of(work)
     logged = [line for line in history if line.index is not None]
+    statements = [line.statement.public_id for line in logged]
     asset = work.assets.order_by("pk").first()
     return WorkDetails(
         work=work,
@@ -70,7 +74,8 @@ def details_of(work: Work) -> WorkDetails:
         history=history,
         said=logged[0] if logged else None,
         receipt=ledger.receipt(logged[0].statement.public_id) if logged else None,
-        told=who_asked(line.statement.public_id for line in logged),
+        told=who_asked(statements),
+        copies=[drawn(copy) for copy in seen_copies(statements)],
     )
 
 

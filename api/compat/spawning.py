@@ -55,7 +55,7 @@ class QueryUrlsView(MeteredView):
             batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
             looked = look_up(batch)
             decisions = decide(looked.lines)
-            store_hits(caller(request), hits_of(looked.lines, decisions))
+            store_hits(caller(request), hits_of(looked, decisions))
             entries = _entries(body.split(b"\n"), batch, looked, decisions)
             answered = msgspec.json.encode({"urls": entries})
         return HttpResponse(answered, content_type="application/json")

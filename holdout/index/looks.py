@@ -38,6 +38,7 @@ _MARGIN: Final = 12.0
 _SAME: Final = 0.75
 """The share of either frame inside the other from which on it is the same picture, and not a part."""
 _GRID: Final = 16
+_CORNERS: Final = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=np.float64)
 
 
 Family = Literal["phash", "pdq"]
@@ -75,11 +76,13 @@ class Likeness:
     covered: float = 0.0
     """The share of the registered picture's area inside what agrees."""
     affine: tuple[float, ...] = ()
-    """From the query's pane to the registered one (row by row), for the declarant's eyes: lengths in
-    `UNIT`ths of the longest side.
+    """From the query's pane to the registered one (row by row): lengths in `UNIT`ths of the longest side."""
+    outline: tuple[float, ...] = ()
+    """Where the query's pane lies on the registered one, for the declarant's eyes: x, y of its four corners,
+    as shares of that one's width and height.
     """
     extent: tuple[float, ...] = ()
-    """Width and height of that registered pane, likewise."""
+    """Width and height of that registered pane, in `UNIT`ths of its longest side."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -240,6 +243,7 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
         inverted=bool(candidate.variant & 2),
         covered=min(1.0, area(theirs) / float(np.prod(extent))),
         affine=tuple(affine.reshape(-1).tolist()),
+        outline=tuple((_placed(_CORNERS * asked.extent, affine) / extent).reshape(-1).tolist()),
         extent=tuple(extent.tolist()),
     )
 
@@ -247,11 +251,16 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
 def _kind(affine: NDArray[np.float64], asked: NDArray[np.float64], known: NDArray[np.float64]) -> Kind:
     """What the one is to the other, by the share of each frame that lies inside the other."""
     grid = (np.stack(np.meshgrid(*[np.arange(_GRID)] * 2), axis=-1).reshape(-1, 2) + 0.5) / _GRID
-    asked_inside = _inside((grid * asked) @ affine[:, :2].T + affine[:, 2], known)
+    asked_inside = _inside(_placed(grid * asked, affine), known)
     known_inside = _inside((grid * known - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T, asked)
     if min(asked_inside, known_inside) >= _SAME:
         return Kind.SAME_PICTURE
     return Kind.CONTAINS if known_inside > asked_inside else Kind.PART_OF
+
+
+def _placed(points: NDArray[np.float64], affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    placed: NDArray[np.float64] = points @ affine[:, :2].T + affine[:, 2]
+    return placed
 
 
 def _inside(points: NDArray[np.float64], frame: NDArray[np.float64]) -> float:
