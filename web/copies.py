@@ -1,13 +1,10 @@
 """Near copies of a creator's picture, drawn: where what somebody asked about lies on it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lookup.hits import SeenCopy
 from web.words import copy_words
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrOrPromise as Text
 
 _HEIGHT: Final = 100.0
 _FARTHEST: Final = 4.0
@@ -20,7 +17,7 @@ class DrawnCopy:
     """One near copy. `view`, `width` and `points` are attributes of an SVG; the picture is 100 high."""
 
     copy: SeenCopy
-    words: "list[Text]"
+    words: str
     view: str
     width: str
     points: str

@@ -209,10 +209,11 @@ def proof_words(level: Assurance) -> "Text":
     return _PROOFS[level]
 
 
-def copy_words(copy: SeenCopy) -> "list[Text]":
-    """What a near copy is to the declarant's picture."""
+def copy_words(copy: SeenCopy) -> str:
+    """What a near copy is to the declarant's picture, in the language of the page."""
     changes = ((copy.mirrored, _("mirrored")), (copy.inverted, _("with inverted colours")))
-    return [_COPIES[copy.method], *(words for changed, words in changes if changed)]
+    words = [_COPIES[copy.method], *(words for changed, words in changes if changed)]
+    return str(pgettext_lazy("between two descriptions", ", ")).join(str(word) for word in words)
 
 
 def refusal_words(error: HoldoutError) -> "Text":
