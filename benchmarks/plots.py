@@ -71,6 +71,8 @@ def recognition(axes: Axes, figures: Mapping[str, float]) -> None:
     groups = [key.removeprefix("phash_64_recall_") for key in figures if key.startswith("phash_64_recall_")]
     groups.sort(key=lambda group: (group == "overall", -figures[f"phash_256_recall_{group}"]))
     for name, words in _RECOGNISERS.items():
+        if f"{name}_overall" not in figures:
+            continue
         shares = [100 * figures[f"{name}_{group}"] for group in groups]
         style = {"linewidth": 2.5, "color": "black"} if name == "recall" else {"linewidth": 1, "alpha": 0.8}
         axes.plot(np.arange(len(groups)), shares, marker="o", markersize=4, label=words, **style)
