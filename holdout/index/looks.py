@@ -28,10 +28,12 @@ _PROBES: Final = 8
 """Cells that each keypoint is looked for in."""
 _LEAST_VOTES: Final = 3
 
-ASSERTED: Final = 12
-"""Inliers from which on a placement is certain, and"""
+ASSERTED: Final = 14
+"""Inliers from which on a placement is certain by itself,"""
+CONFIRMED: Final = 12
+"""certain where a code of either family is near too, and"""
 POSSIBLE: Final = 10
-"""possible. In 138,273 pairs of unrelated pictures the most were 9."""
+"""possible. In 138,273 pairs of unrelated pictures the most were 9; drawings with letters alike reach 13."""
 _COVERED: Final = 0.35
 """The share of either picture's keypoints inside what agrees: below it, they share an element."""
 _MARGIN: Final = 12.0
@@ -175,7 +177,8 @@ def _found(asked: _Asked, table: PictureTable, standing: NDArray[np.uint8]) -> I
         picture = int(table.asset[candidate.pane])
         if standing[picture] == Standing.GONE:
             continue
-        if likeness := _compared(asked, table, candidate):
+        certain = CONFIRMED if candidate.pane in by_code else ASSERTED
+        if likeness := _compared(asked, table, candidate, certain):
             yield _limited(likeness, standing[picture])
     for pane in by_code:
         picture = int(table.asset[pane])
@@ -215,8 +218,8 @@ def _by_keypoints(asked: _Asked, table: PictureTable) -> list[_Candidate]:
     return [_Candidate(pane, variant) for _, pane, variant in sorted(found)[:CANDIDATES]]
 
 
-def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Likeness | None:
-    """What geometry says of a candidate; None if nothing."""
+def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate, certain: int) -> Likeness | None:
+    """What geometry says of a candidate, certain from so many inliers on; None if nothing."""
     signature, packed = table.keypoints.of(candidate.pane)
     pairs = matches(asked.signature[candidate.variant], signature)
     if len(pairs) < POSSIBLE:
@@ -233,7 +236,7 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
     known_share = inside_share(known, theirs, _MARGIN)
     asked_share = inside_share(points, mine, _MARGIN * stretch)
     kind = _kind(affine, asked.extent, extent)
-    if max(known_share, asked_share) < _COVERED or inliers < ASSERTED:
+    if max(known_share, asked_share) < _COVERED or inliers < certain:
         kind = Kind.POSSIBLE
     return Likeness(
         digest=table.digest[table.asset[candidate.pane]].tobytes(),

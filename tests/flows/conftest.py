@@ -17,6 +17,8 @@ import redis
 from django.conf import LazySettings
 from django.db import connection
 
+from config.celery import app
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -76,10 +78,11 @@ WORKER = ("-m", "celery", "-A", "config.celery", "worker", "-Q", "ingest,lookup"
 
 @pytest.fixture
 def product(start: Start) -> None:
-    """A worker, the sequencer and the indexer run."""
+    """A worker, the sequencer and the indexer run, and the worker answers."""
     start("manage.py", "sequencer")
     start("manage.py", "indexer")
     start(*WORKER, "--without-gossip", "--without-mingle")
+    until(lambda: app.control.ping(timeout=1))
 
 
 @pytest.fixture

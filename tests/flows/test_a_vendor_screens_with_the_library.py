@@ -161,7 +161,7 @@ def test_files_are_found_by_their_digests(registry: Client, product: None, alice
     picture = encoded(painting(7), "PNG")
     asset = await_fingerprints(asset=receive_picture(declarant=alice, title="Tide", picture=picture))
     statement = declare(declarant=alice, subject=asset.work, preferences=NO_AI)
-    wait_for_entry(record_id=statement.public_id, timeout_seconds=30)
+    wait_for_entry(record_id=statement.public_id, timeout_seconds=120)
     digests = [hashlib.sha256(content).digest() for content in (picture, b"another")]
     until(lambda: next(registry.lookup_files(digests)).outcome(TRAIN) is Outcome.DENY)
     answers = list(registry.lookup_files(digests))

@@ -203,7 +203,7 @@ def rows(answered: Path, *columns: str) -> list[tuple[Any, ...]]:
 def reserved(alice: Declarant, served: str, url: str = URL) -> None:
     """Alice says "No AI" about a picture, that of the examples; the registry answers so."""
     statement = declare(declarant=alice, subject=place(alice, url), preferences=NO_AI)
-    wait_for_entry(record_id=statement.public_id, timeout_seconds=30)
+    wait_for_entry(record_id=statement.public_id, timeout_seconds=120)
     with httpx.Client(base_url=served, timeout=30, trust_env=False) as client:
 
         def denied() -> bool:
@@ -297,7 +297,7 @@ def test_a_receipt_is_checked_with_one_command(
 ) -> None:
     start("manage.py", "sequencer")
     statement = declare(declarant=alice, subject=place(alice, URL), preferences=NO_AI)
-    wait_for_entry(record_id=statement.public_id, timeout_seconds=30)
+    wait_for_entry(record_id=statement.public_id, timeout_seconds=120)
     held, spoiled = (ledger_receipt(statement.public_id) for _ in range(2))
     spoiled["record"]["preferences"] = {}
     file, check = checkout / "receipt.json", to_type("docs/howto/check-a-receipt.md")

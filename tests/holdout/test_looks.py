@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from holdout.fingerprints.local import take
 from holdout.fingerprints.picture import Gate, Pane, PaneKind
+from holdout.index import looks
 from holdout.index.looks import ASSERTED, ASSERTING, Kind, Likeness, likenesses
 from holdout.index.pictures import PictureTable, RegisteredPicture, Standing
 from tests.holdout.painted import painted
@@ -80,6 +81,22 @@ def test_an_altered_copy_is_found_and_named(
     assert likeness.kind in kinds
     assert likeness.inliers >= ASSERTED
     assert (likeness.mirrored, likeness.inverted) == (mirrored, inverted)
+
+
+def test_less_has_to_agree_where_a_code_agrees_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = bytes(range(32))
+    registered = pane(painted(2), query=False, codes=1, code=code)
+    table = PictureTable.build([RegisteredPicture(digest(2), Standing.LIVE, [registered])])
+
+    def kind(codes: int) -> Kind:
+        [likeness] = likenesses([pane(painted(2), query=True, codes=codes, code=code)], [table])
+        return likeness.kind
+
+    assert (kind(0), kind(8)) == (Kind.SAME_PICTURE, Kind.SAME_PICTURE)
+    monkeypatch.setattr(looks, "ASSERTED", 1_000)
+    assert (kind(0), kind(8)) == (Kind.POSSIBLE, Kind.SAME_PICTURE)
+    monkeypatch.setattr(looks, "CONFIRMED", 1_000)
+    assert (kind(0), kind(8)) == (Kind.POSSIBLE, Kind.CODES)
 
 
 def test_the_map_says_where_the_copy_lies_in_the_registered_picture(table: PictureTable) -> None:
