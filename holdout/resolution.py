@@ -20,10 +20,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
+from holdout.signals import Provenance, Signal
 from holdout.verdicts import Access, AsOf, MatchMethod, Outcome, Reason, Seen
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 
@@ -67,26 +68,6 @@ class MatchedStatement:
     """Declared for somebody else (L5 bulk): may only restrict."""
     seen: Seen | None = None
     """Carried along to the reason; it decides nothing."""
-
-
-class Provenance(StrEnum):
-    """Where a signal comes from, which decides whether it may permit."""
-
-    OBSERVED = "observed"
-    """Read by us at its own host."""
-    SUPPLIED = "supplied"
-    """Passed in by the caller, or unsigned metadata: may only restrict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """What a site or file says by itself, already resolved inside its own standard."""
-
-    source: str
-    standard: str
-    provenance: Provenance
-    preferences: Preferences
-    access: Access = Access.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

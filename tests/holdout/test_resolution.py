@@ -13,11 +13,10 @@ from holdout.resolution import (
     Assurance,
     Grant,
     MatchedStatement,
-    Provenance,
-    Signal,
     most_restrictive,
     resolve,
 )
+from holdout.signals import Provenance, Signal
 from holdout.verdicts import Access, AsOf, MatchMethod, Outcome
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 
