@@ -183,18 +183,20 @@ def test_every_variable_that_compose_reads_or_passes_stands_in_the_example(servi
     assert passed - {"PGPASSWORD", "NUMBA_CACHE_DIR"} <= example_variables()  # libpq's and numba's own
 
 
-@pytest.mark.parametrize("role", [*ROLES, Role("migrate", [])], ids=lambda role: role.name)
-def test_production_settings_accept_what_compose_passes(role: Role, services: dict[str, Any]) -> None:
-    accepted = subprocess.run(
-        [sys.executable, "-c", "import django; django.setup()"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **services[role.name]["environment"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert accepted.returncode == 0, accepted.stderr
+def test_production_settings_accept_what_compose_passes(services: dict[str, Any]) -> None:
+    """Roles with the same variables are one case: a start of Django takes seconds."""
+    roles = [*ROLES, Role("migrate", [])]
+    environments = {json.dumps(services[role.name]["environment"], sort_keys=True) for role in roles}
+    for environment in environments:
+        accepted = subprocess.run(
+            [sys.executable, "-c", "import django; django.setup()"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **json.loads(environment)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert accepted.returncode == 0, accepted.stderr
 
 
 def test_every_copied_file_exists() -> None:

@@ -77,6 +77,7 @@ HOLDOUT = f'holdout() {{ "{sys.executable}" -m holdout "$@"; }}\n'
 """The command, as it is when the library is installed."""
 
 Type = Callable[[list[str]], list[str]]
+TypePage = Callable[[str], list[str]]
 
 
 def to_type(page: str) -> list[str]:
@@ -184,7 +185,7 @@ def served(start: Start, environment: dict[str, str], tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def typed(bash: Type, served: str) -> Callable[[str], list[str]]:
+def typed(bash: Type, served: str) -> TypePage:
     """Types all that a page tells to type at the product, and gives what each command printed."""
 
     def type_page(page: str) -> list[str]:
@@ -214,27 +215,21 @@ def reserved(alice: Declarant, served: str, url: str = URL) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_steps_of_the_readme(
-    typed: Callable[[str], list[str]], served: str, checkout: Path, alice: Declarant
+def test_what_the_pages_tell_to_type_works(
+    typed: TypePage,
+    served: str,
+    checkout: Path,
+    alice: Declarant,
+    environment: dict[str, str],
+    vera_key: str,
 ) -> None:
-    reserved(alice, served)
-    (checkout / "scraped.csv").write_text(f"url\n{URL}\nhttps://example.org/b.jpg\n")
-
-    key, lookup, submitted, state, result, receipt, status = typed("README.md")
-
-    assert [key, submitted, result, receipt] == [""] * 4  # into variables and files
-    assert [answer["uses"]["train_gen"] for answer in json.loads(lookup)["results"]] == ["deny", "unknown"]
-    assert json.loads(state)["state"] in {"queued", "running", "done"}
-    assert rows(checkout / "answered.parquet", "url", "holdout_status", "holdout_train_gen") == [
-        (URL, "checked", "deny"),
-        ("https://example.org/b.jpg", "checked", "unknown"),
-    ]
-    verify_opening(json.loads((checkout / "receipt.json").read_text()))
-    assert json.loads(status)["uses"] == UNKNOWN
+    """One page after the other at one product: its start takes longer than most pages."""
+    _a_vendors_first_screening(typed, checkout)
+    _a_data_set_is_screened_in_every_way(typed, served, checkout, alice, environment, vera_key)
+    _the_first_steps_of_the_readme(typed, served, checkout, alice)
 
 
-@pytest.mark.slow
-def test_a_vendors_first_screening(typed: Callable[[str], list[str]], checkout: Path) -> None:
+def _a_vendors_first_screening(typed: TypePage, checkout: Path) -> None:
     key, lookup, _, submitted, _, state, result, receipt = typed("docs/tutorials/vendor.md")
 
     assert [key, result, receipt] == [""] * 3
@@ -248,9 +243,8 @@ def test_a_vendors_first_screening(typed: Callable[[str], list[str]], checkout: 
     verify_opening(json.loads((checkout / "receipt.json").read_text()))
 
 
-@pytest.mark.slow
-def test_a_data_set_is_screened_in_every_way(
-    typed: Callable[[str], list[str]],
+def _a_data_set_is_screened_in_every_way(
+    typed: TypePage,
     served: str,
     checkout: Path,
     alice: Declarant,
@@ -289,6 +283,23 @@ def test_a_data_set_is_screened_in_every_way(
     )
     assert printed.stdout == "https://example.org/a.jpg\nhttps://example.org/b.jpg\n"
     assert json.loads((checkout / "screened.json").read_text())["errors"] == {"url_invalid": 1}
+
+
+def _the_first_steps_of_the_readme(typed: TypePage, served: str, checkout: Path, alice: Declarant) -> None:
+    reserved(alice, served)
+    (checkout / "scraped.csv").write_text(f"url\n{URL}\nhttps://example.org/b.jpg\n")
+
+    key, lookup, submitted, state, result, receipt, status = typed("README.md")
+
+    assert [key, submitted, result, receipt] == [""] * 4  # into variables and files
+    assert [answer["uses"]["train_gen"] for answer in json.loads(lookup)["results"]] == ["deny", "unknown"]
+    assert json.loads(state)["state"] in {"queued", "running", "done"}
+    assert rows(checkout / "answered.parquet", "url", "holdout_status", "holdout_train_gen") == [
+        (URL, "checked", "deny"),
+        ("https://example.org/b.jpg", "checked", "unknown"),
+    ]
+    verify_opening(json.loads((checkout / "receipt.json").read_text()))
+    assert json.loads(status)["uses"] == UNKNOWN
 
 
 @pytest.mark.slow
