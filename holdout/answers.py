@@ -1,13 +1,15 @@
 """What a registry or a snapshot answered: an `Answer` a picture, or `Answers`, a batch of them in columns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdout.resolution import most_restrictive, of_signals
+from holdout.signals import Signal
 from holdout.verdicts import Access, AsOf, Outcome, Reason, Status
 from holdout.vocabulary import UsageCategory
 
@@ -48,7 +50,9 @@ class Answer:
     status: Status
     uses: Uses = field(default_factory=lambda: _NO_USES)
     source: str | None = None
-    """The public id of the statement that weighs most, where something was said and the source is known."""
+    """The public id of the statement that weighs most, where something was said and the source is known; of
+    what a signal adds, its standard.
+    """
     reasons: tuple[Reason, ...] = ()
     """All reasons, where they were asked for (`lookup`); the quick doors answer with `source` alone."""
     disputed: bool = False
@@ -84,6 +88,8 @@ class Answers:
     """The moments of the log that the answers speak of: none, or the earliest and the latest."""
     index_versions: tuple[int, ...] = ()
     """The versions of the registry's index that answered, ascending."""
+    blocked: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Rows, ascending, whose site does not let the caller's crawler in."""
 
     @property
     def rows(self) -> int:
@@ -91,17 +97,19 @@ class Answers:
 
     def __iter__(self) -> Iterator[Answer]:
         as_of = self.as_of[0] if self.as_of else None
+        blocked = frozenset(self.blocked.tolist())
         plain = [Answer(Status.CHECKED, uses, as_of=as_of) for uses in self.outcomes]
         disputed = frozenset(self.disputed.tolist())
         for row, (outcome, error) in enumerate(zip(self.outcome.tolist(), self.error.tolist(), strict=True)):
             if error:
                 yield Answer(Status.FAILED, error=self.errors[error], as_of=as_of)
-            elif row in self.sources or row in disputed:
+            elif row in self.sources or row in disputed or row in blocked:
                 yield Answer(
                     Status.CHECKED,
                     self.outcomes[outcome],
                     source=self.sources.get(row),
                     disputed=row in disputed,
+                    access=Access.BLOCKED if row in blocked else Access.UNKNOWN,
                     as_of=as_of,
                 )
             else:
@@ -136,16 +144,48 @@ def joined(parts: Sequence[Answers]) -> Answers:
             for start, part in zip(starts, parts, strict=False)
             for row, source in part.sources.items()
         },
-        disputed=np.concatenate(
-            [start + part.disputed for start, part in zip(starts, parts, strict=False)] or [[]]
-        ).astype(np.int64),
+        disputed=_rows_of(parts, [part.disputed for part in parts]),
         as_of=tuple(dict.fromkeys((*moments[:1], *moments[-1:]))),
         index_versions=tuple(sorted({version for part in parts for version in part.index_versions})),
+        blocked=_rows_of(parts, [part.blocked for part in parts]),
     )
+
+
+def _rows_of(parts: Sequence[Answers], rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Rows of parts as rows of the whole."""
+    starts = np.cumsum([0, *(part.rows for part in parts)]).tolist()
+    moved = [start + each for start, each in zip(starts, rows, strict=False)]
+    return np.concatenate([np.empty(0, np.int64), *moved])
 
 
 def _concatenated(parts: Sequence[NDArray[np.uint16]]) -> NDArray[np.uint16]:
     return np.concatenate([np.empty(0, np.uint16), *parts])
+
+
+def with_signals(answers: Answers, signals: Mapping[int, Sequence[Signal]]) -> Answers:
+    """The same, with what was seen round some rows' pictures, which only restricts. Failed rows stay so."""
+    said = {row: of_signals(each) for row, each in signals.items() if not answers.error[row]}
+    if not said:
+        return answers
+    outcomes, outcome = _Numbered(NOTHING_SAID), answers.outcome.copy()
+    outcome = outcomes.of(answers.outcomes)[outcome]
+    sources = dict(answers.sources)
+    for row, resolution in said.items():
+        before = outcomes.values[outcome[row]]
+        both = MappingProxyType(
+            {use: most_restrictive((before[use], resolution.uses[use])) for use in UsageCategory}
+        )
+        if both != before:
+            (outcome[row],) = outcomes.of([both])
+            sources[row] = resolution.reasons[0].method
+    blocked = [row for row, resolution in said.items() if resolution.access is Access.BLOCKED]
+    return replace(
+        answers,
+        outcomes=outcomes.values,
+        outcome=outcome,
+        sources=sources,
+        blocked=np.union1d(answers.blocked, np.array(blocked, np.int64)),
+    )
 
 
 class _Numbered(Generic[_T]):

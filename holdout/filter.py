@@ -11,7 +11,7 @@ the loop ends with an error instead of going on without answers.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -24,13 +24,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holdout import __version__
-from holdout.answers import Answer, Answers
+from holdout.answers import Answer, Answers, with_signals
 from holdout.durable import replacing_file
 from holdout.policy import DECISIONS, Decision, Policy, Tally, decide, policy
 from holdout.questions import Questions, one_array, questions
+from holdout.signals import Signal
 from holdout.sources import Source, answered
 
 if TYPE_CHECKING:
+    from holdout.carriers.surroundings import Surroundings
     from holdout.snapshot.read import Snapshot
 
 BATCH_ROWS: Final = 65_536
@@ -39,6 +41,8 @@ _T = TypeVar("_T")
 Cell = str | bytes | None
 Getter = str | Callable[[Any], Cell]
 """Where a row keeps a key: the name to index it with, or a function of the row."""
+Surrounding = Callable[[Any], "Surroundings | None"]
+"""What was seen round a row's picture; None where nothing was looked at."""
 
 
 def _now() -> datetime:
@@ -92,15 +96,17 @@ class Filter:
         url: Getter | None = None,
         sha256: Getter | None = None,
         page_url: Getter | None = None,
+        signals: Surrounding | None = None,
     ) -> Iterator[_T]:
         """The rows that may be used, in their order. They are read and asked about in batches.
 
         `url`, `sha256` and `page_url` (the page on which the picture was found) say where a row keeps them; a
-        row is asked about by all that it has. Raises what the source raises when it cannot be asked
+        row is asked about by all that it has. `signals` gives what was seen round a row's picture, which is
+        read here and only restricts. Raises what the source raises when it cannot be asked
         (`ClientError`, `SnapshotRefused`), and then no row of that batch is let through.
         """
         for batch in _batches(rows, self._batch_rows):
-            _, decided = self._decide(_questions(batch, url, sha256, page_url))
+            _, decided = self._decide(_questions(batch, url, sha256, page_url), _signals(batch, signals))
             for number in np.flatnonzero(decided == DECISIONS.index(Decision.KEEP)).tolist():
                 yield batch[number]
 
@@ -111,10 +117,13 @@ class Filter:
         url: Getter | None = None,
         sha256: Getter | None = None,
         page_url: Getter | None = None,
+        signals: Surrounding | None = None,
     ) -> Iterator[Decided[_T]]:
         """Every row with what becomes of it and why, in their order. Otherwise as calling the filter."""
         for batch in _batches(rows, self._batch_rows):
-            answers, decided = self._decide(_questions(batch, url, sha256, page_url))
+            answers, decided = self._decide(
+                _questions(batch, url, sha256, page_url), _signals(batch, signals)
+            )
             for row, decision, answer in zip(batch, decided.tolist(), answers, strict=True):
                 yield Decided(row, DECISIONS[decision], answer)
 
@@ -135,7 +144,7 @@ class Filter:
                 sha256=None if sha256 is None else one_array(part[sha256]),
                 pages=None if page_url is None else one_array(part[page_url]),
             )
-            _, decided = self._decide(asked)
+            _, decided = self._decide(asked, {})
             kept.append(part.filter(pa.array(decided == DECISIONS.index(Decision.KEEP))))
         return pa.concat_tables(kept) if kept else table
 
@@ -156,8 +165,10 @@ class Filter:
         with replacing_file(Path(path)) as file:
             file.write(json.dumps(self.record(), indent=2).encode() + b"\n")
 
-    def _decide(self, asked: Questions) -> tuple[Answers, NDArray[np.uint8]]:
-        answers = answered(self.source, asked)
+    def _decide(
+        self, asked: Questions, signals: Mapping[int, Sequence[Signal]]
+    ) -> tuple[Answers, NDArray[np.uint8]]:
+        answers = with_signals(answered(self.source, asked), signals)
         decided = decide(answers, self.policy)
         self.tally.add(answers, decided, by=self.policy)
         return answers, decided
@@ -184,6 +195,16 @@ def _questions(
     batch: list[Any], url: Getter | None, sha256: Getter | None, page_url: Getter | None
 ) -> Questions:
     return questions(urls=_cells(batch, url), sha256=_cells(batch, sha256), pages=_cells(batch, page_url))
+
+
+def _signals(batch: list[Any], surrounding: Surrounding | None) -> dict[int, Sequence[Signal]]:
+    if surrounding is None:
+        return {}
+    # Here, since the readers bring parsers along that most vendors need not.
+    from holdout.carriers.readers import read_all
+
+    seen = ((number, surrounding(row)) for number, row in enumerate(batch))
+    return {number: read_all(around) for number, around in seen if around is not None}
 
 
 def _cells(batch: list[Any], getter: Getter | None) -> list[Cell] | None:

@@ -104,7 +104,7 @@ def _choice(name: str, said: str, choices: tuple[Decision, ...]) -> Decision:
 
 
 def decide(answers: Answers, by: Policy) -> NDArray[np.uint8]:
-    """For each row an index into `DECISIONS`."""
+    """For each row an index into `DECISIONS`. What a site does not let the crawler fetch is dropped."""
     of_outcome = np.array([_RANK[by.of(uses)] for uses in answers.outcomes], np.uint8)
     of_error = np.array(
         [_RANK[Decision.HOLD if code == CONFIRMATION_NEEDED else Decision.FAIL] for code in answers.errors],
@@ -113,6 +113,7 @@ def decide(answers: Answers, by: Policy) -> NDArray[np.uint8]:
     decided: NDArray[np.uint8] = np.where(
         answers.error == 0, of_outcome[answers.outcome], of_error[answers.error]
     )
+    decided[answers.blocked] = np.maximum(decided[answers.blocked], _RANK[Decision.DROP])
     return decided
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -99,15 +99,14 @@ def with_errors(answers: Answers, errors: Mapping[int, str]) -> Answers:
     error, outcome = answers.error.copy(), answers.outcome.copy()
     error[rows] = [codes.index(code) for code in errors.values()]
     outcome[rows] = 0
-    return Answers(
-        outcomes=answers.outcomes,
+    return replace(
+        answers,
         outcome=outcome,
         errors=tuple(codes),
         error=error,
         sources={row: source for row, source in answers.sources.items() if row not in errors},
         disputed=answers.disputed[~np.isin(answers.disputed, rows)],
-        as_of=answers.as_of,
-        index_versions=answers.index_versions,
+        blocked=answers.blocked[~np.isin(answers.blocked, rows)],
     )
 
 

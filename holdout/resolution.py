@@ -19,8 +19,9 @@ rules, in the order in which they bite:
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -164,6 +165,25 @@ def resolve(
         reasons=_in_order(reasons),
         disputed=any(s.disputed and _outcomes(s) for s in in_force),
     )
+
+
+_Shape = tuple[str, Provenance, Access, tuple[tuple[UsageCategory, Preference], ...]]
+
+
+def of_signals(signals: Iterable[Signal]) -> Resolution:
+    """What signals come to by themselves; their reasons name standards, and no source.
+
+    Remembered by all of a signal that decides: thousands of sites say the same few things.
+    """
+    return _of_shapes(
+        tuple((s.standard, s.provenance, s.access, tuple(s.preferences.items())) for s in signals)
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _of_shapes(shapes: tuple[_Shape, ...]) -> Resolution:
+    signals = [Signal("", standard, by, dict(said), access) for standard, by, access, said in shapes]
+    return resolve(statements=(), signals=signals, as_of=AsOf(0, datetime.fromtimestamp(0, tz=UTC)))
 
 
 def _ended(ended_at: int | None, as_of: AsOf) -> bool:

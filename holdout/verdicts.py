@@ -11,6 +11,7 @@ from holdout.errors import HoldoutError, InvalidInput
 from holdout.vocabulary import UsageCategory
 
 if TYPE_CHECKING:
+    from holdout.carriers.surroundings import Surroundings
     from holdout.fingerprints.picture import PictureFingerprints
 
 
@@ -82,6 +83,8 @@ class Query:
 
     `codes` maps a perceptual algorithm's id to one or more codes of that picture (its orientations).
     `fingerprints` (a query's, `holdout.fingerprints`) ask about it as the very file and by how it looks.
+    `signals` are no key: what the caller saw round the picture counts beside what is found, and only
+    restricts.
     """
 
     url: str | None = None
@@ -92,6 +95,7 @@ class Query:
     """whose it was there (`platform:user`); neither is evidence of ours, so both may only restrict."""
     codes: Mapping[str, tuple[bytes, ...]] = field(default_factory=lambda: MappingProxyType({}))
     fingerprints: "PictureFingerprints | None" = None
+    signals: "Surroundings | None" = None
 
     def __post_init__(self) -> None:
         keys = (self.url, self.sha256, self.page_url, self.account, self.fingerprints)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from holdout.carriers.readers import read_all
 from holdout.errors import HoldoutError
 from holdout.fingerprints.picture import PictureFingerprints
 from holdout.index.keys import packed_key
 from holdout.picture_hosts import named_account_key
+from holdout.signals import Signal
 from holdout.verdicts import Query
 
 
@@ -61,6 +63,8 @@ class Batch:
     """By row: a picture's codes by algorithm."""
     looks: Mapping[int, PictureFingerprints] = field(default_factory=dict)
     """By row: a picture's fingerprints (a query's). Its exact ones stand in `files` as well."""
+    signals: Mapping[int, tuple[Signal, ...]] = field(default_factory=dict)
+    """By row: what the caller saw round the picture, as its readers read it."""
     unreadable: Mapping[int, HoldoutError] = field(default_factory=dict)
     """The rows that could not even be read, and why; nothing is looked up for them."""
 
@@ -105,6 +109,7 @@ def _batch_of(queries: Mapping[int, Query], *, unreadable: Mapping[int, HoldoutE
         files=digest_column(digests),
         codes={i: q.codes for i, q in queries.items() if q.codes},
         looks=looks,
+        signals={i: signals for i, q in queries.items() if q.signals and (signals := read_all(q.signals))},
         unreadable=unreadable,
     )
 

@@ -6,7 +6,7 @@ for each set of several statements; nothing here decides by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
@@ -19,8 +19,16 @@ from numpy.typing import NDArray
 from holdout.ids import id_text
 from holdout.index.records import DISPUTED, RECORD, VOUCHED, Records, opaque
 from holdout.index.said import preferences_of
-from holdout.resolution import Assurance, MatchedStatement, Resolution, resolve
-from holdout.verdicts import AsOf, Covered, MatchMethod, Outcome, Seen
+from holdout.resolution import (
+    Assurance,
+    MatchedStatement,
+    Resolution,
+    most_restrictive,
+    of_signals,
+    resolve,
+)
+from holdout.signals import Signal
+from holdout.verdicts import Access, AsOf, Covered, MatchMethod, Outcome, Seen
 from holdout.vocabulary import UsageCategory
 
 METHODS: Final = tuple(MatchMethod)
@@ -46,6 +54,7 @@ OUTCOMES: Final = tuple(
 _OUTCOME_CODE: Final = {tuple(uses.values()): code for code, uses in enumerate(OUTCOMES)}
 NOTHING_SAID: Final = _OUTCOME_CODE[(Outcome.UNKNOWN,) * len(UsageCategory)]
 
+_NO_SIGNALS: Final[Mapping[int, Sequence[Signal]]] = MappingProxyType({})
 _ALWAYS: Final = AsOf(2**62, datetime.max.replace(tzinfo=UTC))
 """The index holds what is in force at its watermark, so no line has to be compared with a log index again."""
 
@@ -111,10 +120,50 @@ class Decisions:
     method: NDArray[np.uint8]
     """How that was found: index into `METHODS`."""
     disputed: NDArray[np.bool_]
+    standard: Mapping[int, str] = field(default_factory=dict)
+    """By row: the standard of the signal that weighs most, where that is more than any statement."""
+    blocked: Sequence[int] = ()
+    """Rows, ascending, whose site does not let the caller's crawler in."""
 
 
-def decide(lines: Lines) -> Decisions:
-    """What follows for every row of `lines`. Rows whose statements do not reach that far are left out."""
+def decide(lines: Lines, signals: Mapping[int, Sequence[Signal]] = _NO_SIGNALS) -> Decisions:
+    """What follows for every row of `lines`, and of `signals`, which only restrict.
+
+    Rows whose statements and signals do not reach that far are left out.
+    """
+    decided = _decide(lines)
+    return decided if not signals else _with_signals(decided, signals)
+
+
+def _with_signals(decided: Decisions, signals: Mapping[int, Sequence[Signal]]) -> Decisions:
+    """The same, with what the signals of some rows restrict."""
+    resolved = {row: of_signals(said) for row, said in signals.items()}
+    speaking = np.array(sorted(row for row, r in resolved.items() if r.reasons), dtype=np.int64)
+    rows = np.union1d(decided.row, speaking)
+    known = np.searchsorted(rows, decided.row)
+    outcome = np.full(len(rows), NOTHING_SAID, dtype=np.int64)
+    statement = np.zeros(len(rows), dtype=decided.statement.dtype)
+    method, disputed = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.bool_)
+    outcome[known], statement[known] = decided.outcome, decided.statement
+    method[known], disputed[known] = decided.method, decided.disputed
+    standard = {}
+    for at in np.searchsorted(rows, speaking).tolist():
+        row, before = int(rows[at]), int(outcome[at])
+        outcome[at] = _restricted(before, tuple(resolved[row].uses.values()))
+        if outcome[at] != before:
+            standard[row] = resolved[row].reasons[0].method
+    blocked = sorted(row for row, r in resolved.items() if r.access is Access.BLOCKED)
+    return Decisions(rows, outcome, statement, method, disputed, standard, blocked)
+
+
+@lru_cache(maxsize=65_536)
+def _restricted(outcome: int, signals: tuple[Outcome, ...]) -> int:
+    """The number in `OUTCOMES` of what was decided and what signals say, together."""
+    both = zip(OUTCOMES[outcome].values(), signals, strict=True)
+    return _OUTCOME_CODE[tuple(map(most_restrictive, both))]
+
+
+def _decide(lines: Lines) -> Decisions:
     if not len(lines):
         return Decisions(
             lines.row, lines.row, lines.record["statement"], lines.method, np.empty(0, dtype=np.bool_)
@@ -203,13 +252,13 @@ def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tupl
     return effect, found.index((reason.source, MatchMethod(reason.method)))
 
 
-def resolution_of(lines: Lines, start: int, count: int) -> Resolution:
-    """The whole resolution, with every reason, of the row whose lines these are."""
+def resolution_of(lines: Lines, start: int, count: int, signals: Sequence[Signal] = ()) -> Resolution:
+    """The whole resolution, with every reason, of the row whose lines, and signals, these are."""
     part = slice(start, start + count)
     statements = _statements(
         lines.method[part], lines.specificity[part], lines.record[part], lines.seen[part]
     )
-    return resolve(statements=statements, as_of=_ALWAYS)
+    return resolve(statements=statements, signals=signals, as_of=_ALWAYS)
 
 
 def _statements(

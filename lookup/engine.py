@@ -19,6 +19,7 @@ from holdout.index.read import Found, View
 from holdout.index.records import RANKS
 from holdout.index.view import ANSWER_TOO_LARGE
 from holdout.resolution import LEAST_ASSURANCE, MatchedStatement, resolve
+from holdout.signals import Signal
 from holdout.url_keys import ERRORS, url_keys
 from holdout.urls import url_error
 from holdout.verdicts import AsOf, MatchMethod, Outcome, Query, Status, Verdict
@@ -67,6 +68,8 @@ class Looked:
     """The `UNREADABLE` rows that could be read, but whose picture could not be compared, and why."""
     sights: Sequence[Sight] = ()
     """How near copies lie on what they are copies of."""
+    signals: Mapping[int, Sequence[Signal]] = field(default_factory=lambda: MappingProxyType({}))
+    """What the caller saw round the pictures, by row; a row that failed has none."""
 
 
 def look_up(batch: Batch, *, view: View | None = None) -> Looked:
@@ -98,7 +101,8 @@ def look_up(batch: Batch, *, view: View | None = None) -> Looked:
     lines = lines if not error.any() else lines.where(error[lines.row] == 0)
     failed = int(np.count_nonzero(error))
     count_answers(checked=batch.rows - failed, failed=failed)
-    return Looked(view.as_of, view.version, error, lines, near.failed, near.sights)
+    signals = {row: said for row, said in batch.signals.items() if not error[row]}
+    return Looked(view.as_of, view.version, error, lines, near.failed, near.sights, signals)
 
 
 def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
@@ -165,8 +169,10 @@ def verdicts_of(batch: Batch, looked: Looked) -> list[Verdict]:
     verdicts = [Verdict(status=Status.CHECKED, as_of=looked.as_of, uses=_NOTHING_SAID)] * batch.rows
     for row in np.flatnonzero(looked.error).tolist():
         verdicts[row] = Verdict.failed(error_of(batch, looked, row), as_of=looked.as_of)
-    for row, first, count in looked.lines.rows():
-        verdicts[row] = _verdict(looked.lines, first, count, as_of=looked.as_of)
+    places = dict.fromkeys(looked.signals, (0, 0))
+    places |= {row: (first, count) for row, first, count in looked.lines.rows()}
+    for row, (first, count) in places.items():
+        verdicts[row] = _verdict(looked, first, count, looked.signals.get(row, ()))
     return verdicts
 
 
@@ -176,11 +182,11 @@ def error_of(batch: Batch, looked: Looked, row: int) -> HoldoutError:
     return known or url_error(ERRORS[looked.error[row]])
 
 
-def _verdict(lines: Lines, first: int, count: int, *, as_of: AsOf) -> Verdict:
-    resolution = resolution_of(lines, first, count)
+def _verdict(looked: Looked, first: int, count: int, signals: Sequence[Signal]) -> Verdict:
+    resolution = resolution_of(looked.lines, first, count, signals)
     return Verdict(
         status=Status.CHECKED,
-        as_of=as_of,
+        as_of=looked.as_of,
         uses=resolution.uses,
         access=resolution.access,
         reasons=resolution.reasons,

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 import numpy as np
 
+from holdout.carriers.wire import Sent, surroundings
 from holdout.errors import HoldoutError, InvalidInput
 from holdout.fingerprints.algorithms import ALGORITHMS, SHA256, parse_code
 from holdout.fingerprints.local.keypoints import query_keypoints
@@ -44,6 +45,7 @@ class _QueryIn(msgspec.Struct, forbid_unknown_fields=True):
     codes: dict[str, str | list[str]] | None = None
     fingerprints: str | None = None
     picture: str | None = None
+    signals: Sent | None = None
 
 
 class _PlainQueryIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -233,6 +235,7 @@ def _query(given: _QueryIn) -> Query:
         account=given.account,
         codes=codes,
         fingerprints=_fingerprints(given, sha256),
+        signals=None if given.signals is None else surroundings(given.signals, url=given.url),
     )
 
 

@@ -70,8 +70,7 @@ def _answers_wanted(request: Request) -> Answers:
 
 def _answer(batch: Batch, wanted: Answers, request: Request) -> dict[str, Any]:
     looked = look_up(batch)
-    decisions = decide(looked.lines)
-    store_hits(caller(request), hits_of(looked, decisions))
+    store_hits(caller(request), hits_of(looked, decide(looked.lines)))
     if wanted is Answers.HITS:
-        return hits_json(batch, looked, decisions)
+        return hits_json(batch, looked, decide(looked.lines, looked.signals))
     return all_json(looked, verdicts_of(batch, looked))

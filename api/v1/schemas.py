@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
+from holdout.carriers.standards import standards
+from holdout.carriers.wire import MOST_AGENTS
 from holdout.snapshot.ranges import MAX_BITS
 from holdout.verdicts import Access, Covered, MatchMethod, Outcome, Status
 from holdout.vocabulary import UsageCategory
@@ -49,6 +51,33 @@ _COUNTS: Final = {
 }
 _ERROR: Final = _object({"code": _text("Stable."), "detail": _text("For a person.")})
 
+_ONE_OR_MORE: Final = {"oneOf": [_text(), {"type": "array", "items": _text()}]}
+_SIGNALS: Final = _object(
+    {
+        "agents": {
+            "type": "array",
+            "items": _text(),
+            "maxItems": MOST_AGENTS,
+            "description": "Product tokens of your crawler, as robots.txt would name it.",
+        },
+        "headers": {
+            "type": "object",
+            "additionalProperties": _ONE_OR_MORE,
+            "description": "Of the answer that brought the picture, by name.",
+        },
+        "meta": {
+            "type": "object",
+            "additionalProperties": _ONE_OR_MORE,
+            "description": "Contents of the page's meta elements, by name.",
+        },
+        "robots": _text("The host's robots.txt."),
+        "ai_txt": _text("The host's ai.txt."),
+        "tdmrep": _text("The host's /.well-known/tdmrep.json."),
+        "xmp": _text("The picture's XMP packet."),
+    },
+    optional=("agents", "headers", "meta", "robots", "ai_txt", "tdmrep", "xmp"),
+    description="What you saw round the picture. It counts beside what is registered, and only restricts.",
+)
 _QUERY: Final = _object(
     {
         "url": _text("Where the picture stands: http or https.", maxLength=8192),
@@ -73,8 +102,9 @@ _QUERY: Final = _object(
         "picture": _text("The file itself, base64.", contentEncoding="base64"),
         "page_url": _text("The page on which you found it; may only restrict.", maxLength=8192),
         "account": _text("Whose it was there, as platform:user; may only restrict."),
+        "signals": ref("Signals"),
     },
-    optional=("url", "sha256", "codes", "fingerprints", "picture", "page_url", "account"),
+    optional=("url", "sha256", "codes", "fingerprints", "picture", "page_url", "account", "signals"),
     description="One picture, by any mix of keys; at least one.",
 )
 _CHECKED: Final = _object(
@@ -134,8 +164,11 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     "Reason": _object(
         {
-            "source": _text("The statement's public id."),
-            "method": {"enum": [m.value for m in MatchMethod], "description": "How it was found."},
+            "source": _text("The statement's public id; of a signal where it was read."),
+            "method": {
+                "enum": [*(m.value for m in MatchMethod), "grant", *standards()],
+                "description": "How it was found; of a signal its standard.",
+            },
             "assurance": _nullable(_text("How well its declarant is proven.", pattern="^L[0-5]$")),
             "uses": {"type": "object", "additionalProperties": {"enum": [o.value for o in Outcome]}},
             "mirrored": {"type": "boolean", "description": "The near copy is a mirror image."},
@@ -156,6 +189,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         },
         description="The moment of the declarations log that the answer speaks of.",
     ),
+    "Signals": _SIGNALS,
     "Query": _QUERY,
     "LookupRequest": {
         "oneOf": [
@@ -191,11 +225,13 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                     "source": {
                         "type": "array",
                         "items": _text(),
-                        "description": "Of each: the statement that weighs most.",
+                        "description": "Of each: the statement that weighs most, or the standard of a signal "
+                        "that weighs more.",
                     },
                     "disputed": _numbers("The queries whose answer is disputed."),
                 }
             ),
+            "blocked": _numbers("The queries whose host's robots.txt does not let your crawler in."),
             "failed": _object(
                 {
                     "row": _numbers("Queries that could not be answered: neither unknown nor allow."),

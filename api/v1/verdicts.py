@@ -42,11 +42,20 @@ def hits_json(batch: Batch, looked: Looked, decisions: Decisions) -> dict[str, A
         "hits": {
             "row": decisions.row.tolist(),
             "outcome": outcome.tolist(),
-            "source": public_ids("stm", decisions.statement),
+            "source": _sources(decisions),
             "disputed": decisions.row[decisions.disputed].tolist(),
         },
+        "blocked": list(decisions.blocked),
         "failed": {"row": failed, "code": [error_of(batch, looked, row).code for row in failed]},
     }
+
+
+def _sources(decisions: Decisions) -> list[str]:
+    """Of each row the statement that weighs most, or the standard of the signal that does."""
+    ids = public_ids("stm", decisions.statement)
+    if not decisions.standard:
+        return ids
+    return [decisions.standard.get(row, id_) for row, id_ in zip(decisions.row.tolist(), ids, strict=True)]
 
 
 def _head(looked: Looked) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdout.answers import NOTHING_SAID, Answer, Answers, Uses
+from holdout.carriers.wire import Sent, sent
 from holdout.client.wire import Reply, Request
 from holdout.errors import AnswerUnusable
 from holdout.verdicts import Access, AsOf, Covered, Outcome, Query, Reason, Seen, Status
@@ -112,6 +113,7 @@ class Asked(msgspec.Struct, omit_defaults=True):
     account: str | None = None
     codes: dict[str, list[str]] | None = None
     fingerprints: str | None = None
+    signals: Sent | None = None
 
 
 def asked(query: Query) -> Asked:
@@ -123,6 +125,7 @@ def asked(query: Query) -> Asked:
         query.account,
         {name: [code.hex() for code in codes] for name, codes in query.codes.items()} or None,
         None if query.fingerprints is None else b64encode(query.fingerprints.to_bytes()).decode(),
+        None if query.signals is None else sent(query.signals),
     )
 
 
@@ -208,6 +211,7 @@ class _Hits(msgspec.Struct):
     outcomes: list[dict[str, str]]
     hits: _HitColumns
     failed: _FailedColumns
+    blocked: list[int] = []
     index_version: int | None = None
 
 
@@ -258,6 +262,7 @@ def read_hits(reply: Reply, *, asked: int) -> Answers:
         sources={row: source for row, source in zip(hits.row, hits.source, strict=True) if source},
         disputed=_rows(hits.disputed, asked),
         as_of=(_moment(said.as_of),),
+        blocked=_rows(said.blocked, asked),
         index_versions=() if said.index_version is None else (said.index_version,),
     )
 

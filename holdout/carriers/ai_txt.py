@@ -1,0 +1,51 @@
+"""Spawning's ai.txt: robots.txt syntax about kinds of files."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from holdout.carriers import robots
+from holdout.carriers.standards import standards
+from holdout.signals import Note, Signal
+
+PARSER: Final = 1
+NOTES: Final = {"ai_txt_silent": "ai.txt says nothing about files of this kind."}
+_MARKUP: Final = (b"<!doctype", b"<html", b"<?xml")
+_EVERYTHING: Final = frozenset({"/", "*", "/*"})
+
+
+def read(read_: bytes, *, path: str, agents: Sequence[str]) -> Signal | None:
+    """What an ai.txt says of training on the file at `path`; None for a page that stands in its place.
+
+    Any denial of everything, or of files with its ending, counts; a permission only where nothing denies, and
+    where it names the ending.
+    """
+    if read_.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_MARKUP):
+        return None
+    parsed = robots.parse(read_)
+    rules = [(name, value) for name, value in parsed.group(agents).rules if name in ("allow", "disallow")]
+    if not rules:
+        return None
+    standard = standards()["ai-txt"]
+    file = path.partition("?")[0]
+    denied = [v for name, v in rules if name == "disallow" and (v in _EVERYTHING or _names(v, file))]
+    allowed = [v for name, v in rules if name == "allow" and _names(v, file) and v not in _EVERYTHING]
+    label = "Disallow" if denied else "Allow" if allowed else None
+    return standard.signal(
+        standard.labels[label] if label else {},
+        source="ai.txt",
+        parser=PARSER,
+        read=read_,
+        notes=[*parsed.notes, *([] if label else [Note("ai_txt_silent")])],
+    )
+
+
+def _names(pattern: str, file: str) -> bool:
+    """`*.jpg` ends with it; everything else is a path as in robots.txt. The case of an ending is nobody's."""
+    if pattern.startswith("*."):
+        return file.lower().endswith(pattern[1:].rstrip("$").lower())
+    return bool(pattern) and robots.matches(pattern, file)
+
+
+def write() -> str:
+    """An ai.txt that refuses all."""
+    return robots.write_group(["*"], ["Disallow: /", "Disallow: *"])

@@ -1,0 +1,142 @@
+"""Every reader, on all that was seen round a picture."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urljoin
+
+from holdout.carriers import ai_txt, aipref, cawg, containers, content_signals, noai, plus, rsl, tdmrep
+from holdout.carriers.html import Page, read_page
+from holdout.carriers.robots import Robots, parse, path_of, read_access
+from holdout.carriers.surroundings import Lines, Surroundings
+from holdout.carriers.xmp import Xmp
+from holdout.carriers.xmp import parse as parse_xmp
+from holdout.signals import Provenance, Signal
+
+EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
+"""Standards that speak from inside a file, which whoever had it in hands may have changed."""
+_SITES: Final = 256
+"""Robots files that are kept parsed: a crawler has thousands of pictures of one site."""
+
+
+def read_all(seen: Surroundings) -> tuple[Signal, ...]:
+    """Everything that stands there, each standard resolved within itself; what is silent is left out.
+
+    Nothing that is read here may permit (`observed`). Never raises.
+    """
+    page = _page(seen)
+    xmp = _xmp(seen)
+    return tuple(
+        signal
+        for signal in (
+            *by_headers(seen.headers, seen.agents),
+            *(_by_robots(seen) if seen.robots is not None else ()),
+            _by_ai_txt(seen),
+            noai.read_meta(page.metas, agents=seen.agents),
+            _by_tdmrep(seen, page, xmp),
+            *_by_rsl(seen, page),
+            plus.read(xmp) if xmp is not None else None,
+            cawg.read(seen.file) if seen.file is not None else None,
+        )
+        if signal is not None
+    )
+
+
+def observed(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    """The same, read by ourselves at the picture's own host: a site may permit what a file may not."""
+    return tuple(s if s.standard in EMBEDDED else replace(s, provenance=Provenance.OBSERVED) for s in signals)
+
+
+@lru_cache(maxsize=65_536)
+def by_headers(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
+    """What the header lines of an answer say. TDMRep and RSL speak elsewhere too, and are not among them."""
+    found = (
+        aipref.read_header(_values(headers, "content-usage")),
+        content_signals.read_header(_values(headers, "content-signal")),
+        noai.read_header(_values(headers, "x-robots-tag"), agents=agents),
+    )
+    return tuple(signal for signal in found if signal is not None)
+
+
+@lru_cache(maxsize=_SITES)
+def _robots(read: bytes) -> Robots:
+    return parse(read)
+
+
+def _by_robots(seen: Surroundings) -> Iterator[Signal | None]:
+    robots, path, agents = _robots(seen.robots or b""), path_of(seen.url or "/"), seen.agents
+    yield read_access(robots, path=path, agents=agents)
+    yield aipref.read_robots(robots, path=path, agents=agents)
+    yield content_signals.read_robots(robots, path=path, agents=agents)
+
+
+def _by_ai_txt(seen: Surroundings) -> Signal | None:
+    if seen.ai_txt is None:
+        return None
+    return ai_txt.read(seen.ai_txt, path=path_of(seen.url or "/"), agents=seen.agents)
+
+
+def _by_tdmrep(seen: Surroundings, page: Page, xmp: Xmp | None) -> Signal | None:
+    path = path_of(seen.url or "/")
+    return tdmrep.resolved(
+        [
+            None if seen.tdmrep is None else tdmrep.read_file(seen.tdmrep, path=path),
+            tdmrep.read_headers(
+                _values(seen.headers, "tdm-reservation"), _values(seen.headers, "tdm-policy")
+            ),
+            tdmrep.read_meta(page.metas),
+            None if xmp is None else tdmrep.read_embedded(*plus.tdm(xmp)),
+        ]
+    )
+
+
+def _by_rsl(seen: Surroundings, page: Page) -> Iterator[Signal | None]:
+    """Every licence that is pointed to, or stands in the page; one that nobody read is not forgotten."""
+    for document in page.documents:
+        yield rsl.read(document, url=seen.url or "/", at=seen.url)
+    pointed_to = _licence_addresses(seen, page)
+    for address in pointed_to:
+        if address in seen.licences:
+            yield rsl.read(seen.licences[address], url=seen.url or "/", at=address)
+    if unread := [address for address in pointed_to if address not in seen.licences]:
+        yield rsl.unread(unread)
+
+
+def licence_addresses(seen: Surroundings) -> tuple[str, ...]:
+    """Where RSL licences for the picture stand: robots.txt, Link headers and the page point there."""
+    return _licence_addresses(seen, _page(seen))
+
+
+def _licence_addresses(seen: Surroundings, page: Page) -> tuple[str, ...]:
+    robots = _robots(seen.robots or b"")
+    written = rsl.associations(
+        robots_group=robots.group(seen.agents).values("license"),
+        robots_global=robots.values("license"),
+        link_headers=_values(seen.headers, "link"),
+        hrefs=page.licences,
+    )
+    return tuple(dict.fromkeys(_absolute(seen.url or "", address) for address in written))
+
+
+def _absolute(url: str, address: str) -> str:
+    try:
+        return urljoin(url, address)
+    except ValueError:
+        return address
+
+
+def _page(seen: Surroundings) -> Page:
+    page = Page() if seen.page is None else read_page(seen.page)
+    return replace(page, metas=(*seen.metas, *page.metas))
+
+
+def _xmp(seen: Surroundings) -> Xmp | None:
+    packet = seen.xmp
+    if packet is None and seen.file is not None:
+        packet = containers.find_xmp(seen.file)
+    return None if packet is None else parse_xmp(packet)
+
+
+def _values(headers: Lines, name: str) -> tuple[str, ...]:
+    return tuple(value for key, value in headers if key.lower() == name)

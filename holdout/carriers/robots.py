@@ -1,0 +1,207 @@
+"""robots.txt (RFC 9309): its groups, whose lines other standards use too, and what it says of access."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from holdout.carriers.reading import as_text, shown
+from holdout.carriers.standards import standards
+from holdout.signals import Note, Signal
+from holdout.verdicts import Access
+
+PARSER: Final = 1
+NOTES: Final = {
+    "robots_no_restriction": "There is no robots.txt here, so crawlers are kept from nothing.",
+    "robots_unreachable": "robots.txt could not be had; until it can, crawlers must stay away altogether.",
+    "robots_rule_without_agent": "This rule stands before any User-agent line, so it is nobody's.",
+    "robots_too_many_rules": "Only the first 100,000 lines were read.",
+}
+_MOST_LINES: Final = 100_000
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_RULES: Final = frozenset({"allow", "disallow", "content-usage", "content-signal", "license"})
+_ENCODED: Final = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]%#]")
+_PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SOURCE: Final = "robots.txt"
+
+Rule = tuple[str, str]
+"""A field's name in lower case, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rules that hold for a crawler, in their order."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of one field."""
+        return tuple(value for field_, value in self.rules if field_ == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """A robots.txt, taken apart."""
+
+    read: bytes
+    groups: tuple[tuple[frozenset[str], tuple[Rule, ...]], ...] = ()
+    """Product tokens in lower case, and the rules below them."""
+    outside: tuple[Rule, ...] = ()
+    """Rules before any group."""
+    notes: tuple[Note, ...] = ()
+
+    def group(self, agents: Sequence[str]) -> Group:
+        """The rules for a crawler that goes under these product tokens: all its groups', else those of `*`.
+
+        RFC 9309, 2.2.1: tokens are compared without case, and groups of the same token are one.
+        """
+        tokens = {agent.lower() for agent in agents}
+        own = [rules for names, rules in self.groups if names & tokens]
+        every = [rules for names, rules in self.groups if "*" in names]
+        return Group(tuple(rule for rules in own or every for rule in rules))
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of a field that stands in no group."""
+        return tuple(value for field_, value in self.outside if field_ == name)
+
+
+def parse(read: bytes) -> Robots:
+    """Take a robots.txt apart. Lines that nobody knows are passed over; never raises."""
+    text, notes = as_text(read)
+    groups: list[tuple[set[str], list[Rule]]] = []
+    outside: list[Rule] = []
+    collecting = False
+    lines = _LINE_END.split(text)
+    if notes and notes[0].code == "too_long":
+        del lines[-1]  # half a rule may be another rule
+    if len(lines) > _MOST_LINES:
+        notes.append(Note("robots_too_many_rules"))
+    for name, value in _fields(lines[:_MOST_LINES]):
+        if name == "user-agent":
+            if not collecting:
+                groups.append((set(), []))
+            groups[-1][0].add(value.lower())
+            collecting = True
+        elif name in _RULES:
+            collecting = False
+            (groups[-1][1] if groups else outside).append((name, value))
+            if not groups and name != "license":
+                notes.append(Note("robots_rule_without_agent", shown(f"{name}: {value}")))
+    return Robots(
+        read=read,
+        groups=tuple((frozenset(names), tuple(rules)) for names, rules in groups),
+        outside=tuple(outside),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _fields(lines: Iterable[str]) -> Iterator[Rule]:
+    for line in lines:
+        name, colon, value = line.partition("#")[0].partition(":")
+        if colon:
+            yield name.strip().lower(), value.strip()
+
+
+def path_of(url: str) -> str:
+    """The path and query of a URL, as rules are compared with them; `/` for what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "/"
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path rule holds for a path (RFC 9309, 2.2.2 and 2.2.3): `*`, `$`, else octet by octet.
+
+    Both sides are compared as percent-encoded octets. Costs the product of the lengths at most.
+    """
+    return _matches(normal(pattern), normal(path))
+
+
+def _matches(pattern: bytes, path: bytes) -> bool:
+    anchored = pattern.endswith(b"$")
+    first, *parts = (pattern[:-1] if anchored else pattern).split(b"*")
+    if not path.startswith(first):
+        return False
+    at = len(first)
+    if not parts:
+        return not anchored or at == len(path)
+    for part in parts[:-1]:
+        found = path.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    last = parts[-1]
+    if anchored:
+        return len(path) - len(last) >= at and path.endswith(last)
+    return path.find(last, at) >= 0
+
+
+@lru_cache(maxsize=65_536)
+def normal(path: str) -> bytes:
+    """A path as octets of which each that needs it is percent-encoded, and no other that may stand so."""
+    octets = path.encode("utf-8", "surrogatepass")
+    decoded = _PERCENT.sub(_unescaped, octets)
+    return _ENCODED.sub(lambda found: b"%%%02X" % found[0][0], decoded)
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    """Unreserved characters stand for themselves (RFC 3986, 2.3); other escapes stay, in capitals."""
+    octet = int(escape[1], 16)
+    if octet < 128 and (chr(octet).isalnum() or octet in b"-._~"):
+        return bytes([octet])
+    return b"%%%02X" % octet
+
+
+def longest(values: Iterable[tuple[str, str]], path: str) -> list[str]:
+    """Of (path pattern, anything) pairs the seconds of those whose pattern is the longest that matches."""
+    found: list[str] = []
+    length = -1
+    normal_path = normal(path)
+    for pattern, said in values:
+        octets = normal(pattern)
+        if len(octets) >= length and _matches(octets, normal_path):
+            found = [said] if len(octets) > length else [*found, said]
+            length = len(octets)
+    return found
+
+
+def may_crawl(group: Group, path: str) -> bool:
+    """Whether a crawler with these rules may fetch the path: the longest says so; of equals, Allow."""
+    if path == "/robots.txt":
+        return True
+    rules = ((value, name) for name, value in group.rules if name in ("allow", "disallow") and value)
+    said = longest(rules, path)
+    return not said or "allow" in said
+
+
+def read_access(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal:
+    """Whether a crawler may fetch the path. Says nothing of any use."""
+    access = Access.ALLOWED if may_crawl(robots.group(agents), path) else Access.BLOCKED
+    return standards()["robots"].signal(
+        {}, source=_SOURCE, parser=PARSER, read=robots.read, access=access, notes=robots.notes
+    )
+
+
+def without_file(status: int | None) -> Signal:
+    """What follows where robots.txt was answered otherwise than by 200 (RFC 9309, 2.3.1.3 and 2.3.1.4).
+
+    4xx: there is none, and no restriction. Anything else, and no answer at all (None): everything is closed.
+    """
+    gone = status is not None and 400 <= status < 500
+    return standards()["robots"].signal(
+        {},
+        source=_SOURCE,
+        parser=PARSER,
+        read=b"",
+        access=Access.ALLOWED if gone else Access.BLOCKED,
+        notes=[Note("robots_no_restriction" if gone else "robots_unreachable")],
+    )
+
+
+def write_group(agents: Iterable[str], rules: Iterable[str]) -> str:
+    """A group: a User-agent line each, then the rules as they are given."""
+    return "".join(f"User-agent: {agent}\n" for agent in agents) + "".join(f"{rule}\n" for rule in rules)

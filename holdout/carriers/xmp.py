@@ -1,0 +1,158 @@
+"""The XMP packet of a file (ISO 16684-1): its properties, and the same packet with some of them set."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+from xml.dom.minidom import Document, Element
+from xml.parsers.expat import ExpatError
+
+from defusedxml import DefusedXmlException
+from defusedxml.minidom import parseString
+
+from holdout.carriers.reading import LIMIT
+from holdout.errors import InvalidInput
+from holdout.signals import Note
+
+NOTES: Final = {
+    "xmp_unreadable": "The picture's XMP cannot be read, so it says nothing. Save the picture anew."
+}
+RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_MOST_DEPTH: Final = 100
+_MOST_VALUES: Final = 1_000
+_EMPTY: Final = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'
+    '<?xpacket end="w"?>'
+)
+
+Name = tuple[str, str]
+"""A property: namespace and local name."""
+Value = str | tuple[str, ...] | Mapping[str, str]
+"""Text, texts in their order, or texts by language (`x-default` among them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Xmp:
+    """What a packet says of its file."""
+
+    properties: Mapping[Name, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[Note, ...] = ()
+    read: bytes = b""
+
+    def values(self, namespace: str, name: str) -> tuple[str, ...]:
+        """A property's value, or all of them."""
+        return self.properties.get((namespace, name), ())
+
+
+def parse(packet: bytes) -> Xmp:
+    """The properties of a packet. A broken one, or one with entities, has none and a note; never raises."""
+    document = _document(packet)
+    if document is None:
+        return Xmp(notes=(Note("xmp_unreadable"),), read=packet[:LIMIT])
+    found: dict[Name, list[str]] = {}
+    for description in _descriptions(document):
+        for name, values in _properties(description):
+            found.setdefault(name, []).extend(values)
+    return Xmp(MappingProxyType({n: tuple(v[:_MOST_VALUES]) for n, v in found.items()}), read=packet)
+
+
+def merged(packet: bytes | None, said: Mapping[Name, Value], *, prefixes: Mapping[str, str]) -> bytes:
+    """The packet with these properties set, and all else in it kept. The same again gives the same octets.
+
+    `prefixes` by namespace are used for what is written. Raises `InvalidInput` (`xmp_unreadable`): a packet
+    that cannot be read is never thrown away.
+    """
+    document = _document(packet if packet is not None else _EMPTY.encode())
+    roots = document.getElementsByTagNameNS(RDF, "RDF") if document is not None else []
+    if document is None or not roots:
+        raise InvalidInput("xmp_unreadable", NOTES["xmp_unreadable"])
+    for description in list(_descriptions(document)):
+        _drop(description, said)
+    roots[0].appendChild(_written(document, said, prefixes))
+    whole: bytes = document.toxml(encoding="utf-8")
+    return whole.partition(b"?>")[2] if whole.startswith(b"<?xml ") else whole
+
+
+def _document(packet: bytes) -> Document | None:
+    if len(packet) > LIMIT:
+        return None
+    try:
+        document: Document = parseString(packet.strip(b"\x00 \t\r\n"), forbid_dtd=True)
+    except (ExpatError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        return None
+    return document if _is_shallow(document) else None
+
+
+def _is_shallow(document: Document) -> bool:
+    level: list[Any] = [document]
+    for _ in range(_MOST_DEPTH):
+        level = [child for node in level for child in node.childNodes]
+        if not level:
+            return True
+    return False
+
+
+def _descriptions(document: Document) -> Iterator[Element]:
+    for root in document.getElementsByTagNameNS(RDF, "RDF"):
+        for child in root.childNodes:
+            if isinstance(child, Element) and (child.namespaceURI, child.localName) == (RDF, "Description"):
+                yield child
+
+
+def _properties(description: Element) -> Iterator[tuple[Name, list[str]]]:
+    """Attributes and elements say the same (ISO 16684-1, 7.9.2.2)."""
+    for attribute in description.attributes.values():
+        if attribute.namespaceURI and attribute.namespaceURI != RDF and attribute.prefix != "xmlns":
+            yield (attribute.namespaceURI, attribute.localName or ""), [attribute.value.strip()]
+    for child in description.childNodes:
+        if isinstance(child, Element):
+            yield (child.namespaceURI or "", child.localName or ""), _values(child)
+
+
+def _values(element: Element) -> list[str]:
+    """The text of a property, or of each of its items; of a resource its address."""
+    if element.hasAttributeNS(RDF, "resource"):
+        return [element.getAttributeNS(RDF, "resource").strip()]
+    items = element.getElementsByTagNameNS(RDF, "li")
+    return [_text(each).strip() for each in (items[:_MOST_VALUES] if items else [element])]
+
+
+def _text(element: Element) -> str:
+    own = (n.data for n in element.childNodes if n.nodeType in (n.TEXT_NODE, n.CDATA_SECTION_NODE))
+    address = element.getAttributeNS(RDF, "resource") if element.hasAttributeNS(RDF, "resource") else ""
+    return "".join(own) or address
+
+
+def _drop(description: Element, said: Mapping[Name, Value]) -> None:
+    """Take these properties out, and the description if nothing is left in it."""
+    for attribute in list(description.attributes.values()):
+        if (attribute.namespaceURI, attribute.localName) in said:
+            description.removeAttributeNode(attribute)
+    for child in list(description.childNodes):
+        if isinstance(child, Element) and (child.namespaceURI, child.localName) in said:
+            description.removeChild(child).unlink()
+    if not any(True for _ in _properties(description)) and description.parentNode is not None:
+        description.parentNode.removeChild(description).unlink()
+
+
+def _written(document: Document, said: Mapping[Name, Value], prefixes: Mapping[str, str]) -> Element:
+    description = document.createElementNS(RDF, "rdf:Description")
+    description.setAttributeNS("http://www.w3.org/2000/xmlns/", "xmlns:rdf", RDF)
+    description.setAttributeNS(RDF, "rdf:about", "")
+    for namespace in sorted({namespace for namespace, _ in said}, key=prefixes.__getitem__):
+        description.setAttributeNS("http://www.w3.org/2000/xmlns/", f"xmlns:{prefixes[namespace]}", namespace)
+    for (namespace, name), value in said.items():
+        element = document.createElementNS(namespace, f"{prefixes[namespace]}:{name}")
+        description.appendChild(element)
+        if isinstance(value, str):
+            element.appendChild(document.createTextNode(value))
+            continue
+        by_language = isinstance(value, Mapping)
+        items = element.appendChild(document.createElementNS(RDF, "rdf:Alt" if by_language else "rdf:Seq"))
+        for language, text in value.items() if isinstance(value, Mapping) else ((None, t) for t in value):
+            item = items.appendChild(document.createElementNS(RDF, "rdf:li"))
+            item.appendChild(document.createTextNode(text))
+            if language is not None:
+                item.setAttribute("xml:lang", language)
+    return description
