@@ -27,11 +27,11 @@ def read(read_: bytes, *, path: str, agents: Sequence[str]) -> Signal | None:
         return None
     standard = standards()["ai-txt"]
     file = path.partition("?")[0]
-    denied = [v for name, v in rules if name == "disallow" and (v in _EVERYTHING or _names(v, file))]
-    allowed = [v for name, v in rules if name == "allow" and _names(v, file) and v not in _EVERYTHING]
+    denied = any(name == "disallow" and _refuses(value, file) for name, value in rules)
+    allowed = any(name == "allow" and _names(value, file) for name, value in rules)
     label = "Disallow" if denied else "Allow" if allowed else None
     return standard.signal(
-        standard.labels[label] if label else {},
+        parsed.restrained(standard.labels[label]) if label else {},
         source="ai.txt",
         parser=PARSER,
         read=read_,
@@ -39,11 +39,17 @@ def read(read_: bytes, *, path: str, agents: Sequence[str]) -> Signal | None:
     )
 
 
+def _refuses(pattern: str, file: str) -> bool:
+    """Everything, a path as in robots.txt, or an ending. Case is nobody's: `*.JPG` means `a.jpg` too."""
+    pattern, file = pattern.lower(), file.lower()
+    return pattern in _EVERYTHING or (bool(pattern) and robots.matches(pattern, file))
+
+
 def _names(pattern: str, file: str) -> bool:
-    """`*.jpg` ends with it; everything else is a path as in robots.txt. The case of an ending is nobody's."""
-    if pattern.startswith("*."):
-        return file.lower().endswith(pattern[1:].rstrip("$").lower())
-    return bool(pattern) and robots.matches(pattern, file)
+    """Whether `*.jpg`, or `/path/*.jpg`, names the ending of this file. A path alone names none."""
+    pattern, file = pattern.removesuffix("$").lower(), file.lower()
+    _, dot, ending = file.rpartition("/")[2].rpartition(".")
+    return bool(dot and ending) and pattern.endswith(f"*.{ending}") and robots.matches(f"{pattern}$", file)
 
 
 def write() -> str:

@@ -22,6 +22,8 @@ NOTES: Final = {
     "aipref_value_unknown": "The value is neither y nor n, so it says nothing.",
     "aipref_path_closed": "A path that crawlers may not fetch carries no preference.",
 }
+_MOST_NOTED: Final = 100
+"""Rules of one file that are looked through for notes."""
 LABELS: Final = ("train-ai", "ai-use", "search")
 LEGACY: Final = frozenset(["tdm", "ai", "genai", "inference", "all", "bots", "train-genai", "ai-output"])
 _INVERTED: Final = frozenset({"ai-train", "ai-input"})
@@ -82,12 +84,17 @@ def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal |
     rules = group.values("content-usage")
     if not rules:
         return None
-    read = [(pattern, value, *read_value(value)) for pattern, value in map(split_rule, rules)]
-    notes = [note for _, _, _, found in read for note in found]
+    split = [split_rule(value) for value in rules]
+    notes = [
+        *robots.shortened(),
+        *(note for _, value in split[:_MOST_NOTED] for note in read_value(value)[1]),
+    ]
     said: Preferences = {}
     if may_crawl(group, path):
-        values = longest(((pattern, str(i)) for i, (pattern, *_) in enumerate(read)), path)
-        said = together(read[int(i)][2] for i in values)
+        # A file of nothing but rules for one path has few different ones that are worth reading twice.
+        read = [read_value(value) for value in dict.fromkeys(longest(split, path))]
+        notes += [note for _, found in read[:_MOST_NOTED] for note in found]
+        said = robots.restrained(together(found for found, _ in read))
     else:
         notes.append(Note("aipref_path_closed"))
     return standards()["aipref"].signal(

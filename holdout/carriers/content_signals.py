@@ -20,6 +20,8 @@ NOTES: Final = {
     "content_signals_header": "No standard has a Content-Signal header; few crawlers will look for it. "
     "Write the rule into robots.txt too.",
 }
+_MOST_NOTED: Final = 100
+"""Words of one file that are noted."""
 _NAMES: Final = ("ai-train", "ai-input", "search")
 _AIPREF: Final = frozenset({"train-ai", "ai-use"})
 
@@ -40,7 +42,7 @@ def read_value(value: str) -> tuple[Preferences, list[Note]]:
             notes.append(Note("content_signals_value_unknown", shown(word)))
         else:
             said.append(standards()["content-signals"].labels[f"{name}={answer}"])
-    return together(said), notes
+    return together(said), notes[:_MOST_NOTED]
 
 
 def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal | None:
@@ -48,14 +50,16 @@ def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal |
     rules = robots.group(agents).values("content-signal")
     if not rules:
         return None
-    read = [(pattern, *read_value(value)) for pattern, value in map(split_rule, rules)]
-    values = longest(((pattern, str(i)) for i, (pattern, *_) in enumerate(read)), path)
+    split = [split_rule(value) for value in rules]
+    read = [read_value(value) for value in dict.fromkeys(longest(split, path))]
+    noted = [note for _, value in split[:_MOST_NOTED] for note in read_value(value)[1]]
+    noted += [note for _, found in read for note in found]
     return standards()["content-signals"].signal(
-        together(read[int(i)][1] for i in values),
+        robots.restrained(together(found for found, _ in read)),
         source="robots.txt Content-Signal",
         parser=PARSER,
         read=_octets(rules),
-        notes=[note for _, _, found in read for note in found],
+        notes=[*robots.shortened(), *noted[:_MOST_NOTED]],
     )
 
 

@@ -18,8 +18,9 @@ _MOST: Final = 1_000
 """Elements of one kind that are kept."""
 _TAG: Final = re.compile(r"<(?:(!--)|([A-Za-z][^\s/>]*)|[!?/])")
 _ATTRIBUTE: Final = re.compile(
-    r"""[\s/]*([^\s/>=][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"'][^\s>]*)|))?"""
+    r"""[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"'][^\s>]*)|))?"""
 )
+_COMMENT_END: Final = re.compile(r"--!?>")
 _RAW: Final = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"})
 """Elements whose content is text, whatever it looks like."""
 _UNSEEN: Final = frozenset({"template", "noscript"})
@@ -73,7 +74,8 @@ def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
     while found := _TAG.search(text, at):
         if found[1]:
             # `<!-->` and `<!--->` are whole comments.
-            at = _after(text, "-->", found.end() - 2)
+            end = _COMMENT_END.search(text, found.end() - 2)
+            at = end.end() if end else len(text)
             continue
         if not found[2]:
             at = _after(text, ">", found.end())

@@ -1,7 +1,7 @@
 """`noai` and `noimageai`: DeviantArt's words (2022) among those that search engines read of pages."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from holdout.carriers.reading import shown
@@ -17,61 +17,74 @@ LABELS: Final = ("noai", "noimageai")
 _WITH_VALUE: Final = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 _AGENT: Final = re.compile(r"\s*([A-Za-z0-9._\-*]{1,100})\s*:(.*)", re.DOTALL)
 _ROBOTS_META: Final = "robots"
+_MOST_NOTED: Final = 100
+"""Words that are noted."""
 
 
 def read_header(lines: Sequence[str], *, agents: Sequence[str]) -> Signal | None:
     """What `X-Robots-Tag` lines say to a crawler of these product tokens.
 
     Case does not matter. A line that begins with a product token is for that crawler to its end;
-    `max-snippet:` and the like are no tokens. None where no line has a word of this standard.
+    `max-snippet:` and the like are no tokens. A token further on was a line of its own before something
+    joined the two with a comma (RFC 9110, 5.3): what follows is for it, and for whoever was spoken to before.
+    None where no line has a word of this standard.
     """
-    scoped = [_scope(line) for line in lines]
+    scoped = (said for line in lines for said in _scoped(line))
     return _signal(scoped, agents=agents, source="header X-Robots-Tag", read=lines)
 
 
 def read_meta(metas: Sequence[tuple[str, str]], *, agents: Sequence[str]) -> Signal | None:
     """What the meta elements of a page say: those named `robots`, and those that bear a crawler's name."""
-    named = [("" if name == _ROBOTS_META else name, content) for name, content in metas]
+    named = (
+        (["" if name == _ROBOTS_META else name], part)
+        for name, content in metas
+        for part in content.split(",")
+    )
     return _signal(
         named, agents=agents, source="HTML meta robots", read=[f"{name}={content}" for name, content in metas]
     )
 
 
-def _scope(line: str) -> tuple[str, str]:
-    """To whom a line speaks (nobody by name: empty), and what it says."""
-    found = _AGENT.fullmatch(line)
-    if found is None or found[1].lower() in _WITH_VALUE:
-        return "", line
-    return found[1].lower().replace("*", ""), found[2]
+def _scoped(line: str) -> Iterator[tuple[Collection[str], str]]:
+    """To whom each part of a line speaks (nobody by name: empty), and the part."""
+    spoken_to: dict[str, None] = {}
+    for part in line.split(","):
+        found = _AGENT.fullmatch(part)
+        if found is not None and found[1].lower() not in _WITH_VALUE:
+            scope = found[1].lower().replace("*", "")
+            spoken_to[scope] = None
+            yield [scope], found[2]
+        else:
+            if not spoken_to:
+                spoken_to[""] = None
+            yield spoken_to, part
 
 
 def _signal(
-    scoped: Sequence[tuple[str, str]], *, agents: Sequence[str], source: str, read: Sequence[str]
+    scoped: Iterable[tuple[Collection[str], str]], *, agents: Sequence[str], source: str, read: Sequence[str]
 ) -> Signal | None:
     tokens = {agent.lower() for agent in agents} | {""}
     labels = standards()["noai"].labels
     said, notes, speaks = [], [], False
-    for scope, text in scoped:
-        for word in _words(text):
-            if word == "noml" and scope in tokens:
-                notes.append(Note("noai_noml", shown(text)))
-            elif word in LABELS and scope in tokens:
-                said.append(labels[word])
-            elif word in LABELS and source.startswith("header"):
-                notes.append(Note("noai_other_agent", shown(f"{scope}: {text}")))
-            else:
-                continue
-            speaks = True
+    for scopes, part in scoped:
+        # A date has commas and colons of its own, and no such word.
+        word = part.partition(":")[0].strip().lower()
+        ours = any(token in scopes for token in tokens)
+        if word == "noml" and ours:
+            notes.append(Note("noai_noml", shown(part)))
+        elif word in LABELS and ours:
+            said.append(labels[word])
+        elif word in LABELS and source.startswith("header"):
+            notes.append(Note("noai_other_agent", shown(f"{next(iter(scopes))}:{part}")))
+        else:
+            continue
+        speaks = True
     if not speaks:
         return None
     octets = "\n".join(read).encode("utf-8", "surrogatepass")
-    return standards()["noai"].signal(together(said), source=source, parser=PARSER, read=octets, notes=notes)
-
-
-def _words(text: str) -> Iterator[str]:
-    """The directives between commas, without their values. A date has commas of its own, and no such word."""
-    for part in text.split(","):
-        yield part.partition(":")[0].strip().lower()
+    return standards()["noai"].signal(
+        together(said), source=source, parser=PARSER, read=octets, notes=notes[:_MOST_NOTED]
+    )
 
 
 def write_header() -> str:

@@ -16,7 +16,7 @@ from holdout.signals import Provenance, Signal
 
 EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
 """Standards that speak from inside a file, which whoever had it in hands may have changed."""
-_SITES: Final = 256
+_SITES: Final = 64
 """Robots files that are kept parsed: a crawler has thousands of pictures of one site."""
 
 
@@ -48,9 +48,27 @@ def observed(signals: Iterable[Signal]) -> tuple[Signal, ...]:
     return tuple(s if s.standard in EMBEDDED else replace(s, provenance=Provenance.OBSERVED) for s in signals)
 
 
-@lru_cache(maxsize=65_536)
+_READ: Final = frozenset({"content-usage", "content-signal", "x-robots-tag"})
+_SHORT: Final = 1_000
+"""Characters of header lines that are remembered: whoever sends more must not fill our memory."""
+
+
 def by_headers(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
     """What the header lines of an answer say. TDMRep and RSL speak elsewhere too, and are not among them."""
+    lines = tuple((name, value) for name, value in headers if name.lower() in _READ)
+    if not lines:
+        return ()
+    if sum(len(value) for _, value in lines) + sum(map(len, agents)) > _SHORT:
+        return _by_headers(lines, agents)
+    return _remembered(lines, agents)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
+    return _by_headers(headers, agents)
+
+
+def _by_headers(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
     found = (
         aipref.read_header(_values(headers, "content-usage")),
         content_signals.read_header(_values(headers, "content-signal")),

@@ -11,6 +11,7 @@ from holdout.carriers.reading import as_text, shown
 from holdout.carriers.standards import standards
 from holdout.signals import Note, Signal
 from holdout.verdicts import Access
+from holdout.vocabulary import Preference, Preferences
 
 PARSER: Final = 1
 NOTES: Final = {
@@ -24,6 +25,11 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _RULES: Final = frozenset({"allow", "disallow", "content-usage", "content-signal", "license"})
 _ENCODED: Final = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]%#]")
 _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SHORT: Final = 256
+"""Characters of a path that is remembered. Whoever sends longer ones must not fill our memory with them."""
+_MOST_NOTED: Final = 100
+"""Rules of one file that are noted."""
+_CUT: Final = frozenset({"too_long", "robots_too_many_rules"})
 _SOURCE: Final = "robots.txt"
 
 Rule = tuple[str, str]
@@ -52,6 +58,11 @@ class Robots:
     """Rules before any group."""
     notes: tuple[Note, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it was read. What was not may have refused, so the rest permits nothing."""
+        return not any(note.code in _CUT for note in self.notes)
+
     def group(self, agents: Sequence[str]) -> Group:
         """The rules for a crawler that goes under these product tokens: all its groups', else those of `*`.
 
@@ -65,6 +76,16 @@ class Robots:
     def values(self, name: str) -> tuple[str, ...]:
         """The values of a field that stands in no group."""
         return tuple(value for field_, value in self.outside if field_ == name)
+
+    def restrained(self, said: Preferences) -> Preferences:
+        """What was found to be said, without its permissions where the file was not read whole."""
+        if self.whole:
+            return said
+        return {use: value for use, value in said.items() if value is not Preference.ALLOW}
+
+    def shortened(self) -> tuple[Note, ...]:
+        """The notes of a file that was not read whole; every standard that reads it repeats them."""
+        return tuple(note for note in self.notes if note.code in _CUT)
 
 
 def parse(read: bytes) -> Robots:
@@ -87,7 +108,7 @@ def parse(read: bytes) -> Robots:
         elif name in _RULES:
             collecting = False
             (groups[-1][1] if groups else outside).append((name, value))
-            if not groups and name != "license":
+            if not groups and name != "license" and len(notes) < _MOST_NOTED:
                 notes.append(Note("robots_rule_without_agent", shown(f"{name}: {value}")))
     return Robots(
         read=read,
@@ -118,12 +139,12 @@ def matches(pattern: str, path: str) -> bool:
 
     Both sides are compared as percent-encoded octets. Costs the product of the lengths at most.
     """
-    return _matches(normal(pattern), normal(path))
+    return _matches(normal(pattern), _literal(normal(path)))
 
 
 def _matches(pattern: bytes, path: bytes) -> bool:
     anchored = pattern.endswith(b"$")
-    first, *parts = (pattern[:-1] if anchored else pattern).split(b"*")
+    first, *parts = (pattern[:-1] if anchored else pattern).replace(b"$", b"%24").split(b"*")
     if not path.startswith(first):
         return False
     at = len(first)
@@ -140,9 +161,22 @@ def _matches(pattern: bytes, path: bytes) -> bool:
     return path.find(last, at) >= 0
 
 
-@lru_cache(maxsize=65_536)
+def _literal(path: bytes) -> bytes:
+    """A pattern spells a real `*` or `$` as `%2A` and `%24` (RFC 9309, 2.2.3), so a path has to as well."""
+    return path.replace(b"*", b"%2A").replace(b"$", b"%24")
+
+
 def normal(path: str) -> bytes:
     """A path as octets of which each that needs it is percent-encoded, and no other that may stand so."""
+    return _remembered(path) if len(path) <= _SHORT else _encoded(path)
+
+
+@lru_cache(maxsize=65_536)
+def _remembered(path: str) -> bytes:
+    return _encoded(path)
+
+
+def _encoded(path: str) -> bytes:
     octets = path.encode("utf-8", "surrogatepass")
     decoded = _PERCENT.sub(_unescaped, octets)
     return _ENCODED.sub(lambda found: b"%%%02X" % found[0][0], decoded)
@@ -160,12 +194,14 @@ def longest(values: Iterable[tuple[str, str]], path: str) -> list[str]:
     """Of (path pattern, anything) pairs the seconds of those whose pattern is the longest that matches."""
     found: list[str] = []
     length = -1
-    normal_path = normal(path)
+    normal_path = _literal(normal(path))
     for pattern, said in values:
         octets = normal(pattern)
-        if len(octets) >= length and _matches(octets, normal_path):
-            found = [said] if len(octets) > length else [*found, said]
-            length = len(octets)
+        if len(octets) < length or not _matches(octets, normal_path):
+            continue
+        if len(octets) > length:
+            found, length = [], len(octets)
+        found.append(said)
     return found
 
 

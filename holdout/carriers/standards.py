@@ -15,6 +15,8 @@ from holdout.vocabulary import Preference, Preferences, UsageCategory
 
 VERSION: Final = 1
 """Of the tables, which say so themselves."""
+MOST_NOTES: Final = 100
+"""Of one signal: a file of nothing but mistakes is no list to read."""
 _TABLES: Final = Path(__file__).with_name("standards.toml")
 _STRENGTH: Final = (Preference.ALLOW, Preference.CONDITIONAL, Preference.DENY)
 
@@ -56,7 +58,7 @@ class Standard:
             parser=parser,
             digest=hashlib.sha256(read).digest(),
             terms=tuple(dict.fromkeys(terms)),
-            notes=tuple(dict.fromkeys(notes)),
+            notes=tuple(dict.fromkeys(notes))[:MOST_NOTES],
         )
 
 

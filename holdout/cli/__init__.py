@@ -1,4 +1,4 @@
-"""The command `holdout`: ask, fingerprint, screen, keep a snapshot, follow jobs, plan.
+"""The command `holdout`: ask, look at sites, fingerprint, screen, keep a snapshot, follow jobs, plan.
 
 0    done, and for `check`: everything may be used
 1    something is reserved, or not permitted
@@ -14,6 +14,7 @@ import typer
 from holdout import __version__
 from holdout.cli import jobs, planning, snapshots
 from holdout.cli.check import check
+from holdout.cli.doctor import doctor
 from holdout.cli.fingerprint import fingerprint
 from holdout.cli.screen import screen
 from holdout.cli.show import FAILED, INTERRUPTED, complain
@@ -28,6 +29,7 @@ app = typer.Typer(
     epilog="HOLDOUT_URL and HOLDOUT_KEY name the registry and your key to it.",
 )
 app.command()(check)
+app.command()(doctor)
 app.command()(fingerprint)
 app.command()(screen)
 app.command()(planning.plan)

@@ -32,6 +32,17 @@ def value(text: str, path: str = "/a.jpg") -> Preference | None:
         ("Allow: *.jpg\nDisallow: /", "deny"),
         ("Disallow: *.png\nAllow: *.jpg", "allow"),
         ("Disallow: *.txt", None),
+        ("Allow: /x", None),
+        ("Allow: *$", None),
+        ("Allow: **", None),
+        ("Allow: */", None),
+        ("Allow: *.", None),
+        ("Allow: /x/*.jpg$", "allow"),
+        ("Allow: /y/*.jpg", None),
+        ("Disallow: /x/", "deny"),
+        ("Allow: *.jpg\nDisallow: *.jp*", "deny"),
+        ("Allow: *.jpg\nDisallow: *.*", "deny"),
+        ("Allow: *.jpg\nDisallow: /*.JPG", "deny"),
     ],
 )
 def test_a_denial_of_the_ending_or_of_everything_counts(rules: str, expected: str | None) -> None:
@@ -41,6 +52,14 @@ def test_a_denial_of_the_ending_or_of_everything_counts(rules: str, expected: st
 def test_a_page_in_its_place_is_no_ai_txt() -> None:
     assert ai_txt.read(b"<!DOCTYPE html><p>Disallow: /", path="/a.jpg", agents=[]) is None
     assert ai_txt.read(b"hello", path="/a.jpg", agents=[]) is None
+
+
+def test_a_file_that_is_not_read_to_its_end_permits_nothing() -> None:
+    assert value("User-Agent: *\nAllow: *.jpg\n" + "# \n" * 400_000 + "Disallow: /\n") is None
+
+
+def test_a_file_without_an_ending_is_never_permitted() -> None:
+    assert value("User-Agent: *\nAllow: *.\nAllow: *\n", "/pictures.d/7") is None
 
 
 def test_what_is_written_is_read() -> None:

@@ -71,6 +71,33 @@ def test_what_is_written_is_read_and_says_no_less(preset: str) -> None:
         assert said.get(use) == (DENY if wanted is Preference.CONDITIONAL else wanted)
 
 
+CUT = b"# \n" * 400_000
+
+
+def test_a_file_that_is_not_read_to_its_end_permits_nothing() -> None:
+    """What was cut off may refuse."""
+    robots = parse(
+        b"User-agent: *\nContent-Usage: train-ai=y, search=n\n" + CUT + b"Content-Usage: train-ai=n"
+    )
+    signal = aipref.read_robots(robots, path="/a.jpg", agents=[])
+    assert signal is not None
+    assert dict(signal.preferences) == {SEARCH: DENY}
+    assert "too_long" in [note.code for note in signal.notes]
+
+
+def test_a_hundred_thousand_rules_take_no_time() -> None:
+    rules = (
+        "".join(f"Content-Usage:/{n} ai\n" for n in range(40_000))
+        + "Content-Usage: genai=n, train-ai=n\n" * 99
+    )
+    robots = parse(f"User-agent: *\n{rules}".encode())
+    for _ in range(30):
+        signal = aipref.read_robots(robots, path="/x", agents=[])
+        assert signal is not None
+        assert dict(signal.preferences) == {GEN: DENY}
+        assert len(signal.notes) <= 200
+
+
 def test_no_accident_makes_a_permission_of_a_denial() -> None:
     never_permits(
         lambda read: aipref.read_header([read.decode("latin-1")]),

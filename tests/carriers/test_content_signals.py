@@ -69,6 +69,22 @@ def test_what_is_written_says_no_less(preset: str) -> None:
             assert wanted is ALLOW
 
 
+def test_a_file_that_is_not_read_to_its_end_permits_nothing() -> None:
+    """What was cut off may refuse."""
+    text = b"User-agent: *\nContent-Signal: ai-train=yes, search=no\n" + b"# \n" * 400_000
+    signal = content_signals.read_robots(parse(text), path="/a.jpg", agents=[])
+    assert signal is not None
+    assert dict(signal.preferences) == {SEARCH: DENY}
+    assert "too_long" in [note.code for note in signal.notes]
+
+
+def test_notes_have_an_end() -> None:
+    text = "User-agent: *\nContent-Signal: " + ",".join(f"{n:x}" for n in range(150_000))
+    signal = content_signals.read_robots(parse(text.encode()), path="/", agents=[])
+    assert signal is not None
+    assert len(signal.notes) == 100
+
+
 def test_no_accident_makes_a_permission_of_a_denial() -> None:
     never_permits(
         lambda read: content_signals.read_robots(parse(read), path="/a.jpg", agents=["bot"]),

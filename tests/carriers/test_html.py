@@ -47,3 +47,17 @@ def test_more_than_a_megabyte_is_noted() -> None:
 def test_no_broken_page_is_an_error() -> None:
     for _, changed in mutations([PAGE]):
         read_page(changed)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!-- x --!><meta name=robots content=noai>",
+        b"<!--><meta name=robots content=noai>",
+        b"<meta =x name=robots content=noai>",
+        b'<meta name="robots"content="noai">',
+        b"<meta name=robots content=noai",
+    ],
+)
+def test_what_browsers_forgive_is_read(page: bytes) -> None:
+    assert read_page(page).metas == (("robots", "noai"),)

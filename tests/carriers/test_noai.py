@@ -30,6 +30,10 @@ def test_the_examples(lines: list[str], agent: str | None, labels: list[str]) ->
         "max-image-preview:large, noai",
         "MyBot: noindex, noai",
         "*: noai",
+        "noindex, mybot: noai",
+        "otherbot: noindex, mybot: nofollow, noai",
+        "mybot: noindex, otherbot: nofollow, noai",
+        "unavailable_after: 2027-06-25T15:00:00Z, noai",
         " noai ",
     ],
 )
@@ -37,7 +41,9 @@ def test_every_way_to_write_it_is_read(line: str) -> None:
     assert said(line, agents=("mybot",)) == DENIED
 
 
-@pytest.mark.parametrize("line", ["otherbot: noindex, noai", "noaix", "no ai", "index, follow", ""])
+@pytest.mark.parametrize(
+    "line", ["otherbot: noindex, noai", "noindex, otherbot: noai", "noaix", "no ai", "index, follow", ""]
+)
 def test_what_is_said_to_others_or_is_another_word_is_not(line: str) -> None:
     assert said(line, agents=("mybot",)) == {}
 
@@ -51,6 +57,19 @@ def test_what_is_said_to_others_is_noted() -> None:
     assert signal is not None
     assert [note.code for note in signal.notes] == ["noai_other_agent"]
     assert noai.read_header(["noindex"], agents=[]) is None
+
+
+def test_lines_that_were_joined_with_a_comma_lose_nothing_in_silence() -> None:
+    signal = noai.read_header(["noindex, otherbot: noai"], agents=["mybot"])
+    assert signal is not None
+    assert [note.code for note in signal.notes] == ["noai_other_agent"]
+
+
+def test_a_line_of_a_hundred_thousand_scopes_takes_no_time() -> None:
+    line = ",".join(f"{n}:noai" for n in range(60_000)) + ",noai" * 60_000
+    signal = noai.read_header([line], agents=["mybot"])
+    assert signal is not None
+    assert len(signal.notes) == 100
 
 
 def test_meta_elements_speak_to_all_or_to_one() -> None:

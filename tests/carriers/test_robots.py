@@ -37,6 +37,13 @@ def access(text: str, path: str, *agents: str) -> Access:
         ("/*a*b*$", "/xaybz", True),
         ("/*ab$", "/ab/ab", True),
         ("/ab*ab$", "/ab", False),
+        ("/file-with-a-%2A.html", "/file-with-a-*.html", True),
+        ("/file-with-a-%2A.html", "/file-with-a-b.html", False),
+        ("/foo-%24", "/foo-$", True),
+        ("/a$b", "/a$b", True),
+        ("/a$b", "/a", False),
+        ("/a*", "/a*b", True),
+        ("/a*$", "/a$", True),
     ],
 )
 def test_a_path_rule_is_compared_octet_by_octet(pattern: str, path: str, expected: bool) -> None:
@@ -146,3 +153,20 @@ def test_a_group_is_written_as_it_is_read() -> None:
     text = robots.write_group(["GPTBot", "CCBot"], ["Disallow: /"])
     assert access(text, "/", "ccbot") is Access.BLOCKED
     assert access(text, "/", "other") is Access.ALLOWED
+
+
+def test_a_hundred_thousand_equal_rules_take_no_time() -> None:
+    """A reader that copies what it found for each of them needs ten seconds, and the suite ends it."""
+    parsed = parse(b"User-agent: *\n" + b"Allow:/\n" * 99_000)
+    for _ in range(30):
+        assert may_crawl(parsed.group([]), "/x")
+
+
+def test_long_paths_are_not_remembered() -> None:
+    before = robots._remembered.cache_info().currsize
+    assert matches("/" + "a" * 100_000, "/" + "a" * 100_001)
+    assert robots._remembered.cache_info().currsize == before
+
+
+def test_notes_have_an_end() -> None:
+    assert len(parse("".join(f"allow:{n}\n" for n in range(90_000)).encode()).notes) == 100

@@ -1,0 +1,109 @@
+"""Going round a site as a crawler does: the picture or page itself, and the files that speak of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from holdout.carriers.readers import licence_addresses
+from holdout.carriers.surroundings import Surroundings
+from holdout.errors import FetchRefused, HoldoutError
+from holdout.fetch import Fetched, FetchLimits, fetch
+from holdout.fetch.targets import parse_target
+
+ROBOTS: Final = "/robots.txt"
+TDMREP: Final = "/.well-known/tdmrep.json"
+AI_TXT: Final = ("/ai.txt", "/.well-known/ai.txt")
+LICENCES: Final = 5
+"""RSL documents that are fetched of one site."""
+
+_PICTURE: Final = FetchLimits(seconds=15, body_bytes=16 * 1024 * 1024)
+_TEXT: Final = FetchLimits(seconds=5, body_bytes=1024 * 1024)
+_HTML: Final = ("text/html", "application/xhtml+xml")
+
+Fetch = Callable[[str, FetchLimits], Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One address that was asked: its answer, or why there is none."""
+
+    url: str
+    answer: Fetched | None = None
+    error: HoldoutError | None = None
+
+    @property
+    def found(self) -> bytes | None:
+        """What stands there; None where nothing does, or could not be had."""
+        return self.answer.body if self.answer is not None and self.answer.status == 200 else None
+
+    @property
+    def status(self) -> int | None:
+        """The answer's; None where there is none."""
+        return None if self.answer is None else self.answer.status
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All that was asked of one site for one address."""
+
+    target: Visit
+    robots: Visit
+    others: tuple[Visit, ...] = ()
+    is_page: bool = False
+    surroundings: Surroundings = field(default_factory=Surroundings)
+
+
+def _fetch(url: str, limits: FetchLimits) -> Fetched:
+    return fetch(url, limits=limits)
+
+
+def go_round(url: str, *, agents: tuple[str, ...] = (), ask: Fetch = _fetch) -> Round:
+    """Ask for the picture or page at `url`, and for what its host says of it to machines.
+
+    At most ten addresses, one after the other, within `FetchLimits` each. One that cannot be had is kept with
+    its error: nothing else follows from it. Raises `FetchRefused` where `url` itself is not gone to.
+    """
+    target = _asked(url, ask, _PICTURE)
+    if isinstance(target.error, FetchRefused):
+        raise target.error
+    at = target.answer.url if target.answer is not None else parse_target(url).url
+    robots, tdmrep, *ai_txt = (_asked(_beside(at, path), ask, _TEXT) for path in (ROBOTS, TDMREP, *AI_TXT))
+    is_page = _is_page(target)
+    seen = Surroundings(
+        url=at,
+        agents=agents,
+        headers=target.answer.headers if target.answer is not None else (),
+        robots=robots.found,
+        tdmrep=tdmrep.found,
+        ai_txt=next((visit.found for visit in ai_txt if visit.found is not None), None),
+        page=target.found if is_page else None,
+        file=None if is_page else target.found,
+    )
+    licences = [_asked(address, ask, _TEXT) for address in licence_addresses(seen)[:LICENCES]]
+    found = {visit.url: visit.found for visit in licences if visit.found is not None}
+    return Round(
+        target=target,
+        robots=robots,
+        others=(tdmrep, *ai_txt, *licences),
+        is_page=is_page,
+        surroundings=replace(seen, licences=MappingProxyType(found)),
+    )
+
+
+def _asked(url: str, ask: Fetch, limits: FetchLimits) -> Visit:
+    try:
+        return Visit(url, answer=ask(url, limits))
+    except HoldoutError as error:
+        return Visit(url, error=error)
+
+
+def _beside(url: str, path: str) -> str:
+    return parse_target(path, base=url).url
+
+
+def _is_page(target: Visit) -> bool:
+    if target.answer is None:
+        return False
+    said = " ".join(target.answer.values("content-type"))
+    return said.partition(";")[0].strip().lower() in _HTML
