@@ -73,5 +73,7 @@ def _flat(pictures: Sequence[Codes], name: str) -> tuple[list[int], NDArray[np.u
 
 
 def threshold(distances: Sequence[int]) -> int:
-    """The largest distance at which not more than `_FALSE` of these strangers' are that or less."""
-    return sorted(distances)[int(_FALSE * len(distances))] - 1
+    """The largest distance at which not more than `_FALSE` of these strangers' are that or less; 0 where more
+    are even at 0.
+    """
+    return max(0, sorted(distances)[int(_FALSE * len(distances))] - 1)

@@ -26,6 +26,15 @@ from PIL import Image
 
 LIST: Final = Path(__file__).with_name("pictures.tsv")
 FOLDER: Final = Path("var/bench/pictures")
+RELATED: Final = (
+    frozenset({"kstars-data", "stellarium-data"}),
+    frozenset({"openclipart-png", "tuxpaint-stamps-default"}),
+    frozenset({"wesnoth-1.16-data", "wesnoth-1.16-httt"}),
+)
+"""Packages that share drawings: constellations and sky lore, Open Clip Art as stamps, one game's portraits.
+
+Looked up by their file names, and at the pictures: a picture of the one may be that of the other.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ def of_holdout(
     kinds, _ = tallied(known, answers, family_of, lambda question: question.picture.kind)
     _, false = tallied(unknown, answers, family_of, group_of)
     # Within a package, families are often related after all: names tell little.
-    across = [line for line in wrong if line.split("/")[0] != line.split(": ")[1].split(" ")[1].split("/")[0]]
+    across = [line for line in wrong if _is_unrelated(*_packages_of(line))]
     for line in across + false:
         print("asserted of another family:", line)
     asked = sum(tally.asked for tally in groups.values())
@@ -370,6 +370,15 @@ def of_holdout(
     }
 
 
+def _packages_of(line: str) -> tuple[str, str]:
+    asked, _, answered = line.partition(": ")
+    return asked.split("/")[0], answered.split(" ")[1].split("/")[0]
+
+
+def _is_unrelated(package: str, other: str) -> bool:
+    return package != other and frozenset({package, other}) not in pictures.RELATED
+
+
 def of_others(
     known: Sequence[Question],
     unknown: Sequence[Question],
@@ -385,13 +394,15 @@ def of_others(
     found: dict[str, float] = {}
     for name in registered[ids[0]]:
         nearest = partial(picture_baselines.nearest, known=table, name=name)
-        limit = picture_baselines.threshold([far for far, _ in nearest([asked[q.key] for q in unknown])])
+        strangers = [far for far, _ in nearest([asked[q.key] for q in unknown])]
+        limit = picture_baselines.threshold(strangers)
         tallies: dict[str, Tally] = defaultdict(Tally)
         for question, (far, at) in zip(known, nearest([asked[q.key] for q in known]), strict=True):
             right = far <= limit and family_of[ids[at]] == question.picture.family
             for group in (group_of(question), "overall"):
                 tallies[group].add(found=right, asserted=right)
         found[f"{name}_threshold_bits"] = limit
+        found[f"{name}_strangers_taken"] = sum(far <= limit for far in strangers) / len(strangers)
         found |= {f"{name}_recall_{group}": tally.recall for group, tally in sorted(tallies.items())}
     return found
 
