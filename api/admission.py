@@ -82,7 +82,9 @@ class Turns:
 
 # A transfer takes as long as the other side's network, a lookup takes the processor: neither may keep the
 # other out, and all of them together must leave threads for what has no gate.
-_GATES: Final = {name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads")}
+_GATES: Final = {
+    name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads", "doctor")
+}
 computing: Final = Turns()
 """Entered by a lookup once its body is here: who sends slowly keeps nobody from computing."""
 _DOORS: Final = {
@@ -94,6 +96,9 @@ _DOORS: Final = {
     ("GET", "/v1/status"): "status",
     ("HEAD", "/v1/status"): "status",
     ("POST", "/v1/jobs"): "uploads",
+    # Each waits for another host's answers.
+    ("GET", "/v1/doctor"): "doctor",
+    ("GET", "/doctor"): "doctor",
 }
 
 

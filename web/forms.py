@@ -1,12 +1,13 @@
 """What creators fill in. Forms check shapes; whether a picture is one, only the sandbox says."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
 from holdout.vocabulary import PRESETS, Preferences
@@ -86,3 +87,53 @@ class RegistrationForm(DeclarationForm):
 
 def _lines(preset: str) -> list[UseLine]:
     return said_lines(PRESETS[preset])
+
+
+_REFUSING: Final = [preset for preset in CHOICES if preset != "open"]
+
+
+class KitForm(forms.Form):
+    """For which site, and what is said there."""
+
+    preset = forms.ChoiceField(
+        label=_("What do you say?"), choices=[(preset, PRESET_WORDS[preset].name) for preset in _REFUSING]
+    )
+    site = WebAddressField(label=_("Your site"), max_length=2000, assume_scheme="https")
+    name = forms.CharField(label=_("Your name or pseudonym (optional)"), max_length=200, required=False)
+    contact = WebAddressField(
+        label=_("Where a licence can be asked for (optional)"),
+        max_length=500,
+        required=False,
+        assume_scheme="https",
+    )
+    format = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def choice(self) -> Choice:
+        """For a valid form. Raises as `choice_of` does."""
+        said = self.cleaned_data
+        return choice_of(
+            PRESETS[said["preset"]], site=said["site"], name=said["name"], contact=said["contact"]
+        )
+
+
+class MarkForm(forms.Form):
+    """A picture that is to carry what is said."""
+
+    preset = forms.ChoiceField(
+        label=_("What do you say?"), choices=[(preset, PRESET_WORDS[preset].name) for preset in _REFUSING]
+    )
+    picture = forms.FileField(
+        label=_("Picture (JPEG, PNG or WebP)"),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
+    )
+    statement = WebAddressField(
+        label=_("Address of your portfolio or statement"), max_length=500, assume_scheme="https"
+    )
+    name = forms.CharField(label=_("Your name or pseudonym (optional)"), max_length=200, required=False)
+
+    def clean_picture(self) -> UploadedFile:
+        """Not larger than what may be registered."""
+        picture: UploadedFile = self.cleaned_data["picture"]
+        if (picture.size or 0) > MAX_BYTES:
+            raise forms.ValidationError(_("The file is larger than 25 MB."))
+        return picture

@@ -136,6 +136,17 @@ CHOICES: Final = ("no-ai", "no-generative-ai", "licence-first", "research-ok")
 """The presets that the forms offer; the first is preselected."""
 
 _REFUSALS: Final[Mapping[str, "Text"]] = {
+    "address_not_public": _("The host is not on the public internet."),
+    "host_invalid": _("No host can have this name."),
+    "port_not_allowed": _("Only the ports 80 and 443 are asked."),
+    "url_has_credentials": _("Give the web address without a user name and password."),
+    "too_many_redirects": _("The address redirects too many times; name the last one."),
+    "redirect_loop": _("The address redirects in a circle; name one that answers."),
+    "nothing_to_mark": _("Nothing is refused, so there is nothing to mark."),
+    "picture_not_markable": _("Only JPEG, PNG and WebP files can be marked; save it as one."),
+    "picture_has_manifest": _("This picture carries signed Content Credentials, which a change would break."),
+    "xmp_unreadable": _("The picture's XMP cannot be read, so it says nothing. Save the picture anew."),
+    "text_not_printable": _("Give one line of at most 500 characters."),
     "picture_too_large": _("The file is larger than 25 MB. Send a smaller copy."),
     "picture_format_unsupported": _(
         "This is no JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it and try again."
@@ -185,9 +196,12 @@ def said_lines(preferences: Preferences) -> list[UseLine]:
 
 def answer_lines(verdict: Verdict) -> list[UseLine]:
     """What a checked verdict answers, use by use; none for a failed one."""
-    return [
-        UseLine(*_USES[use], value=answer, words=_ANSWERS[answer]) for use, answer in verdict.uses.items()
-    ]
+    return outcome_lines(verdict.uses)
+
+
+def outcome_lines(uses: Mapping[UsageCategory, Outcome]) -> list[UseLine]:
+    """What is answered, use by use."""
+    return [UseLine(*_USES[use], value=answer, words=_ANSWERS[answer]) for use, answer in uses.items()]
 
 
 def reason_lines(verdict: Verdict) -> list[ReasonLine]:

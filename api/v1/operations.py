@@ -13,6 +13,7 @@ from drf_spectacular.utils import (
 
 from api.v1 import examples
 from api.v1.schemas import Schema, ref
+from holdout.vocabulary import PRESETS
 
 _REFUSALS: Final = {
     401: "The key is missing, unknown or revoked.",
@@ -105,6 +106,42 @@ status = extend_schema(
         _parameter("sha256", "Of the file, 64 hex digits.", schema={"pattern": "^[0-9a-fA-F]{64}$"}),
     ],
     responses=_responses(200, ref("StatusAnswer"), examples.STATUS_ANSWERED, "What was found.", 422),
+)
+kit = extend_schema(
+    operation_id="kit",
+    summary="What a site can put in place, from one choice",
+    description="robots.txt, headers, meta elements, licences and words for people. Public and stateless.",
+    auth=[],
+    parameters=[
+        _parameter("preset", "What is said.", schema={"enum": [*PRESETS], "default": "no-ai"}),
+        _parameter(
+            "site",
+            "Any address of the site.",
+            required=True,
+            examples=[OpenApiExample("an artist's portfolio", value="https://artist.example/")],
+        ),
+        _parameter("name", "Under which its maker is known."),
+        _parameter("number", "Registration number."),
+        _parameter("statement", "Where the registration can be looked at."),
+        _parameter("contact", "Where a licence can be asked for."),
+        _parameter("format", "`zip`: all files in an archive.", schema={"enum": ["json", "zip"]}),
+    ],
+    responses=_responses(200, {"type": "array", "items": ref("KitPiece")}, (), "The files.", 422),
+)
+doctor = extend_schema(
+    operation_id="doctor",
+    summary="A site as machines see it",
+    description="Asks the host of a picture or page for what it says, and tells what contradicts itself.",
+    parameters=[
+        _parameter(
+            "url",
+            "A picture or a page.",
+            required=True,
+            examples=[OpenApiExample("a picture", value="https://artist.example/harbour.jpg")],
+        ),
+        _parameter("agent", "Read it as this crawler does: its product token."),
+    ],
+    responses=_responses(200, ref("Diagnosis"), (), "What was found.", 401, 422),
 )
 submit_job = extend_schema(
     operation_id="submit_job",

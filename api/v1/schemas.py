@@ -244,6 +244,29 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         ),
     ),
     "StatusAnswer": _object({"as_of": ref("AsOf"), **_CHECKED["properties"]}),
+    "KitPiece": _object(
+        {
+            "id": _text(),
+            "file": _text("Its path in the archive."),
+            "content": _text(),
+            "words": {"type": "object", "description": "Where it goes, what it means, who honours it."},
+        }
+    ),
+    "Diagnosis": _object(
+        {
+            "url": _text("That answered."),
+            "at": _TIME,
+            "kind": {"enum": ["picture", "page"]},
+            "asked": {"type": "array", "items": {"type": "object"}},
+            "uses": ref("Uses"),
+            "access": {"enum": [a.value for a in Access]},
+            "signals": {"type": "array", "items": {"type": "object"}},
+            "clients": {"type": "object", "additionalProperties": {"type": "boolean"}},
+            "crawlers": {"type": "object", "additionalProperties": {"enum": [a.value for a in Access]}},
+            "findings": {"type": "array", "items": {"type": "object"}},
+        },
+        description="What machines see at one address.",
+    ),
     "Job": _JOB,
     "JobList": _object({"jobs": {"type": "array", "items": ref("Job"), "maxItems": 100}}),
     "Receipt": _RECEIPT,

@@ -3,7 +3,9 @@
 from django.urls import path, register_converter
 
 from api.v1.confirm import ConfirmView
+from api.v1.doctor import DoctorView
 from api.v1.jobs import JobReceiptView, JobResultView, JobResumeView, JobsView, JobView
+from api.v1.kit import KitView
 from api.v1.lookups import LookupsView
 from api.v1.snapshots import SnapshotDeltaView, SnapshotsView, SnapshotView
 from api.v1.status import StatusView
@@ -43,6 +45,8 @@ urlpatterns = [
     path("snapshots/<version:version>", SnapshotView.as_view()),
     path("snapshots/<version:version>/delta", SnapshotDeltaView.as_view()),
     path("status", StatusView.as_view()),
+    path("kit", KitView.as_view()),
+    path("doctor", DoctorView.as_view()),
     path("jobs", JobsView.as_view()),
     path("jobs/<job_id:job_id>", JobView.as_view()),
     path("jobs/<job_id:job_id>/resume", JobResumeView.as_view()),

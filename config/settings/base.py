@@ -49,7 +49,10 @@ HOLDOUT_IN_FLIGHT = {
     "status": env_int("HOLDOUT_IN_FLIGHT_STATUS", 4),
     "uploads": env_int("HOLDOUT_IN_FLIGHT_UPLOADS", 4),
     "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
+    "doctor": env_int("HOLDOUT_IN_FLIGHT_DOCTOR", 2),
 }
+# The page about us that other hosts are told when we ask them for something.
+HOLDOUT_CONTACT_URL = env_str("HOLDOUT_CONTACT_URL", "")
 # Of the lookups inside, how many compute at the same time; the others wait for their turn.
 HOLDOUT_LOOKUPS_AT_WORK = env_int("HOLDOUT_LOOKUPS_AT_WORK", 2)
 if min(HOLDOUT_LOOKUPS_AT_WORK, *HOLDOUT_IN_FLIGHT.values()) < 1:

@@ -120,6 +120,12 @@ def archive(choice: Choice) -> bytes:
     return file.getvalue()
 
 
+def constraint(said: Preferences, statement: str) -> Mapping[str, str]:
+    """The sentence that a marked picture carries, by language."""
+    english, chinese, _, _ = _in_short(said)
+    return {"x-default": f"{english} {statement}", "zh-Hans": f"{chinese} {statement}"}
+
+
 def readme(found: tuple[Piece, ...], language: str) -> str:
     """Where each piece goes, what it means and who honours it."""
     head = {"en": "# Your No-AI kit\n", "zh-Hans": "# 您的“禁止 AI”工具包\n"}[language]

@@ -1,9 +1,12 @@
 """What a round of a site comes to: what is said, what follows, how others read it, and what to mend."""
 
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -38,6 +41,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What every finding says, by its code."""
 
+_CHINESE: Final = Path(__file__).with_name("words_zh.toml")
 _REMARKS: Final = frozenset(
     {
         "robots_no_restriction",
@@ -56,6 +60,14 @@ _REMARKS: Final = frozenset(
 _OF_A_SITE: Final = ("aipref", "content-signals", "tdmrep", "noai")
 _IN_A_FILE: Final = frozenset({"plus", "cawg"})
 _TRAINING: Final = (UsageCategory.TRAIN_GEN, UsageCategory.TRAIN_OTHER)
+
+
+@cache
+def words_in(language: str) -> Mapping[str, str]:
+    """`WORDS` in a language: `zh-Hans`, or English for any other."""
+    if language != "zh-Hans":
+        return WORDS
+    return MappingProxyType(tomllib.loads(_CHINESE.read_text(encoding="utf-8")))
 
 
 class Weight(StrEnum):

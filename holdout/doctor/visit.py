@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -54,16 +55,14 @@ class Round:
     surroundings: Surroundings = field(default_factory=Surroundings)
 
 
-def _fetch(url: str, limits: FetchLimits) -> Fetched:
-    return fetch(url, limits=limits)
-
-
-def go_round(url: str, *, agents: tuple[str, ...] = (), ask: Fetch = _fetch) -> Round:
+def go_round(url: str, *, agents: tuple[str, ...] = (), contact: str = "", ask: Fetch | None = None) -> Round:
     """Ask for the picture or page at `url`, and for what its host says of it to machines.
 
     At most ten addresses, one after the other, within `FetchLimits` each. One that cannot be had is kept with
-    its error: nothing else follows from it. Raises `FetchRefused` where `url` itself is not gone to.
+    its error: nothing else follows from it. `contact` is the page about us that the host is told. Raises
+    `FetchRefused` where `url` itself is not gone to.
     """
+    ask = ask or partial(_fetch, contact)
     target = _asked(url, ask, _PICTURE)
     if isinstance(target.error, FetchRefused):
         raise target.error
@@ -89,6 +88,10 @@ def go_round(url: str, *, agents: tuple[str, ...] = (), ask: Fetch = _fetch) -> 
         is_page=is_page,
         surroundings=replace(seen, licences=MappingProxyType(found)),
     )
+
+
+def _fetch(contact: str, url: str, limits: FetchLimits) -> Fetched:
+    return fetch(url, limits=limits, contact=contact)
 
 
 def _asked(url: str, ask: Fetch, limits: FetchLimits) -> Visit:

@@ -45,6 +45,9 @@ LISTS = {"works/", "v1/jobs"}
 NOBODYS = {
     "": "the front page",
     "check": "asks the registry, which answers everybody alike",
+    "doctor": "asks somebody else's site, for everybody alike",
+    "kit": "makes files of what is asked",
+    "kit/marked": "gives back what was sent, marked",
     "works/new": "makes a work of one's own",
     "badge/url.svg": "public: what the registry says of a place",
     "badge/<str:work_id>.svg": "public: made to be embedded anywhere",
@@ -63,6 +66,8 @@ NOBODYS = {
     "api/v2/query/urls": "asks the registry, which answers every vendor alike",
     "api/v2/query/urls/": "asks the registry, which answers every vendor alike",
     "v1/status": "public",
+    "v1/kit": "public",
+    "v1/doctor": "asks somebody else's site, for every key alike",
     "accounts/signup/": "one's own account",
     "accounts/login/code/": "one's own account",
     "accounts/login/code/confirm/": "one's own account",

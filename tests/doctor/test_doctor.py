@@ -11,7 +11,7 @@ from holdout.carriers import plus, rsl
 from holdout.carriers.crawlers import crawlers
 from holdout.cli import app
 from holdout.doctor import visit
-from holdout.doctor.diagnosis import WORDS, Diagnosis, Weight, as_json, diagnose
+from holdout.doctor.diagnosis import WORDS, Diagnosis, Weight, as_json, diagnose, words_in
 from holdout.doctor.visit import go_round
 from holdout.errors import FetchRefused
 from holdout.fetch import Fetched, FetchLimits, fetch
@@ -194,6 +194,13 @@ def test_every_finding_has_words_and_a_diagnosis_is_json() -> None:
     assert all(finding["words"] == WORDS[finding["code"]] for finding in written["findings"])
 
 
+def test_every_finding_is_said_in_chinese_too() -> None:
+    chinese = words_in("zh-Hans")
+    assert set(chinese) == set(WORDS)
+    assert all(chinese[code] != words for code, words in WORDS.items())
+    assert words_in("en") is WORDS
+
+
 def test_the_command_says_it_and_ends_with_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
     site: dict[str, bytes] = {"art/a.jpg": picture(Content_Usage="ai-train=no [x]")}
     internet = Internet(**{"x.example": [PUBLIC]})
@@ -201,7 +208,7 @@ def test_the_command_says_it_and_ends_with_what_it_found(monkeypatch: pytest.Mon
     def ask(address: str, limits: FetchLimits) -> Fetched:
         return fetch(address, limits=limits, resolver=internet.resolver, connect=internet.connect)
 
-    monkeypatch.setattr(visit.go_round, "__kwdefaults__", {"agents": (), "ask": ask})
+    monkeypatch.setattr(visit.go_round, "__kwdefaults__", {"agents": (), "contact": "", "ask": ask})
     run = CliRunner().invoke
     with internet.site(lambda request: pages(**site)(request)):
         said = run(app, ["doctor", URL], env={"COLUMNS": "200"})
