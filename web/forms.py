@@ -131,9 +131,9 @@ class MarkForm(forms.Form):
     )
     name = forms.CharField(label=_("Your name or pseudonym (optional)"), max_length=200, required=False)
 
-    def clean_picture(self) -> UploadedFile:
+    def clean_picture(self) -> "UploadedFile[bytes]":
         """Not larger than what may be registered."""
-        picture: UploadedFile = self.cleaned_data["picture"]
-        if (picture.size or 0) > MAX_BYTES:
-            raise forms.ValidationError(_("The file is larger than 25 MB."))
+        picture: UploadedFile[bytes] = self.cleaned_data["picture"]
+        if picture.size is None or picture.size > MAX_BYTES:
+            raise forms.ValidationError(refusal_words(UnreadablePicture("picture_too_large", "")))
         return picture

@@ -74,8 +74,9 @@ _SIGNALS: Final = _object(
         "ai_txt": _text("The host's ai.txt."),
         "tdmrep": _text("The host's /.well-known/tdmrep.json."),
         "xmp": _text("The picture's XMP packet."),
+        "iscc": _text("JSON beside the picture's ISCC: service metadata, or a TDM·AI declaration."),
     },
-    optional=("agents", "headers", "meta", "robots", "ai_txt", "tdmrep", "xmp"),
+    optional=("agents", "headers", "meta", "robots", "ai_txt", "tdmrep", "xmp", "iscc"),
     description="What you saw round the picture. It counts beside what is registered, and only restricts.",
 )
 _QUERY: Final = _object(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from holdout.carriers.reading import LIMIT, shown
 from holdout.carriers.standards import standards
-from holdout.carriers.tdmrep import reservation_of
+from holdout.carriers.tdmrep import address, parsed, reservation_of
 from holdout.signals import Note, Signal
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 
@@ -13,6 +13,7 @@ PARSER: Final = 1
 NOTES: Final = {
     "iscc_unreadable": "This is no JSON object, so it says nothing.",
     "iscc_value_unknown": "tdm_reservation is the number 1 or 0; anything else says nothing.",
+    "iscc_policy_unusable": "This tdm_policy is no web address, so the reservation stands without terms.",
     "tdmai_unreadable": "This is no JSON object, so it says nothing.",
     "tdmai_value_unknown": 'The values are the words "true" and "false"; anything else says nothing.',
 }
@@ -31,22 +32,27 @@ def read_metadata(read: bytes) -> Signal | None:
     tdm = said.get("tdm", said)
     if not isinstance(tdm, dict) or "tdm_reservation" not in tdm:
         return None
-    value, policy = tdm["tdm_reservation"], tdm.get("tdm_policy")
+    value, policy = tdm["tdm_reservation"], address(tdm.get("tdm_policy"))
     known = type(value) is int and value in (0, 1)
-    with_policy = value == 1 and isinstance(policy, str) and bool(policy.strip())
-    label = "1 with tdm_policy" if with_policy else str(value)
+    notes = [] if known else [Note("iscc_value_unknown", shown(str(value)))]
+    if known and value and tdm.get("tdm_policy") and not policy:
+        notes.append(Note("iscc_policy_unusable", shown(str(tdm["tdm_policy"]))))
+    label = "1 with tdm_policy" if value == 1 and policy else str(value)
     return standard.signal(
         standard.labels[label] if known else {},
         source="ISCC metadata",
         parser=PARSER,
         read=read,
-        terms=[str(policy)] if known and with_policy else [],
-        notes=[] if known else [Note("iscc_value_unknown", shown(str(value)))],
+        terms=[policy] if known and value and policy else [],
+        notes=notes,
     )
 
 
 def read_tdmai(read: bytes) -> Signal | None:
-    """A TDM·AI declaration: `train-genai` overrules `train-ai`, which overrules `all`."""
+    """A TDM·AI declaration: `train-genai` overrules `train-ai`, which overrules `all`.
+
+    A narrower word that cannot be read may have been a refusal: it takes back what the broader permits.
+    """
     said = _object(read)
     standard = standards()["tdmai"]
     if said is None:
@@ -63,16 +69,16 @@ def read_tdmai(read: bytes) -> Signal | None:
             preferences |= standard.labels[f"{name}={value}"]
         else:
             notes.append(Note("tdmai_value_unknown", shown(f"{name}: {value}")))
-    policy = said.get("policy")
-    terms = [policy] if isinstance(policy, str) else []
+            for use in standard.labels[f"{name}=false"]:
+                if preferences.get(use) is Preference.ALLOW:
+                    del preferences[use]
+    policy = address(said.get("policy"))
+    terms = [policy] if policy else []
     return standard.signal(preferences, source="TDM·AI", parser=PARSER, read=read, terms=terms, notes=notes)
 
 
 def _object(read: bytes) -> dict[str, Any] | None:
-    try:
-        said = json.loads(read) if len(read) <= LIMIT else None
-    except (ValueError, RecursionError):
-        return None
+    said = parsed(read)
     return said if isinstance(said, dict) else None
 
 
@@ -86,18 +92,27 @@ def write_metadata(said: Preferences, *, iscc: str, policy: str | None = None) -
 
 
 def write_tdmai(said: Preferences, *, iscc: str, policy: str | None = None) -> bytes:
-    """A declaration for these preferences; what is conditional is refused, with the policy beside it."""
+    """A declaration for these preferences; what is conditional is refused, with the policy beside it.
+
+    `train-ai` covers generative models too: it permits only where `train-genai` stands beside it.
+    `all` says what is said of mining, where the words beside it say the rest.
+    """
+    trained = {UsageCategory.TRAIN_GEN, UsageCategory.TRAIN_OTHER}
     uses = {
         "train-ai": UsageCategory.TRAIN_OTHER,
         "train-genai": UsageCategory.TRAIN_GEN,
         "ai-use": UsageCategory.AI_INPUT,
         "search": UsageCategory.SEARCH,
     }
+    if trained <= said.keys():
+        uses = {"all": UsageCategory.TDM, **uses}
     words = {
         name: "true" if said[use] is Preference.ALLOW else "false"
         for name, use in uses.items()
         if use in said
     }
+    if words.get("train-ai") == "true" and UsageCategory.TRAIN_GEN not in said:
+        del words["train-ai"]
     declaration: dict[str, Any] = {"version": "1.0", "iscc": iscc, "intent": "activate", **words}
     return _json(declaration | ({"policy": policy} if policy else {}))
 

@@ -1,16 +1,17 @@
 """The policy behind a `tdm-policy`: an ODRL 2.2 Offer in TDMRep's profile."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from holdout.carriers.reading import LIMIT
+from holdout.carriers.tdmrep import parsed
 from holdout.signals import Note
 
 PARSER: Final = 1
 NOTES: Final = {
-    "odrl_unreadable": "The policy cannot be read, so its conditions are unknown; ask whoever reserves."
+    "odrl_unreadable": "The policy cannot be read, so its conditions are unknown; ask whoever reserves.",
+    "odrl_condition_unknown": "The policy has conditions beyond those of TDMRep; a person has to read it.",
 }
 _CONTEXT: Final = ["http://www.w3.org/ns/odrl.jsonld", "http://www.w3.org/ns/tdmrep.jsonld"]
 _PROFILE: Final = "http://www.w3.org/ns/tdmrep"
@@ -39,10 +40,7 @@ class Policy:
 
 def read(read_: bytes) -> Policy:
     """Take a policy apart. What is broken has no conditions and a note; nothing in it permits by itself."""
-    try:
-        policy = json.loads(read_) if len(read_) <= LIMIT else None
-    except (ValueError, RecursionError):
-        policy = None
+    policy = parsed(read_)
     if not isinstance(policy, dict) or policy.get("@type") not in ("Offer", "odrl:Offer"):
         return Policy(notes=(Note("odrl_unreadable"),))
     assigner = policy.get("assigner")
@@ -58,6 +56,33 @@ def read(read_: bytes) -> Policy:
             for permission in _objects(policy.get("permission"))
             if permission.get("action") in ("tdm:mine", f"{_PROFILE}#mine")
         ),
+        notes=(Note("odrl_condition_unknown"),) if _has_more(policy) else (),
+    )
+
+
+def _has_more(policy: Mapping[str, Any]) -> bool:
+    """Whether it has conditions that `Permission` has no place for."""
+    if any(policy.get(name) for name in ("prohibition", "obligation")):
+        return True
+    return any(
+        not all(_is_purpose(constraint) for constraint in _listed(permission.get("constraint")))
+        or not all(_is_duty(duty) for duty in _listed(permission.get("duty")))
+        for permission in _objects(policy.get("permission"))
+    )
+
+
+def _is_purpose(constraint: Any) -> bool:
+    wanted = ("purpose", "eq")
+    return (
+        isinstance(constraint, dict)
+        and (constraint.get("leftOperand"), constraint.get("operator")) == wanted
+        and _text(constraint.get("rightOperand")) in _PURPOSES
+    )
+
+
+def _is_duty(duty: Any) -> bool:
+    return (
+        isinstance(duty, dict) and duty.get("action") in (CONSENT, COMPENSATE) and duty.keys() == {"action"}
     )
 
 
@@ -69,14 +94,19 @@ def _contacts(assigner: Mapping[str, Any]) -> Iterator[str]:
 
 def _purposes(permission: Mapping[str, Any]) -> Iterator[str]:
     for constraint in _objects(permission.get("constraint")):
-        purpose = _text(constraint.get("rightOperand"))
-        if constraint.get("leftOperand") == "purpose" and purpose in _PURPOSES:
-            yield purpose
+        if _is_purpose(constraint):
+            yield _text(constraint.get("rightOperand"))
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """JSON-LD writes one as itself, several as a list, and none not at all."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list) else [value]
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """JSON-LD writes one as itself, and several as a list."""
-    for each in value if isinstance(value, list) else [value]:
+    for each in _listed(value):
         if isinstance(each, dict):
             yield each
 

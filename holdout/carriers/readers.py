@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin
 
-from holdout.carriers import ai_txt, aipref, cawg, containers, content_signals, noai, plus, rsl, tdmrep
+from holdout.carriers import ai_txt, aipref, cawg, containers, content_signals, iscc, noai, plus, rsl, tdmrep
 from holdout.carriers.html import Page, read_page
 from holdout.carriers.robots import Robots, parse, path_of, read_access
 from holdout.carriers.surroundings import Lines, Surroundings
@@ -14,8 +14,8 @@ from holdout.carriers.xmp import Xmp
 from holdout.carriers.xmp import parse as parse_xmp
 from holdout.signals import Provenance, Signal
 
-EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
-"""Standards that speak from inside a file, which whoever had it in hands may have changed."""
+_EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
+_IN_XMP: Final = "XMP "
 _SITES: Final = 64
 """Robots files that are kept parsed: a crawler has thousands of pictures of one site."""
 
@@ -34,18 +34,26 @@ def read_all(seen: Surroundings) -> tuple[Signal, ...]:
             *(_by_robots(seen) if seen.robots is not None else ()),
             _by_ai_txt(seen),
             noai.read_meta(page.metas, agents=seen.agents),
-            _by_tdmrep(seen, page, xmp),
+            _by_tdmrep(seen, page),
+            None if xmp is None else tdmrep.read_embedded(*plus.tdm(xmp)),
             *_by_rsl(seen, page),
             plus.read(xmp) if xmp is not None else None,
             cawg.read(seen.file) if seen.file is not None else None,
+            *_beside_iscc(seen),
         )
         if signal is not None
     )
 
 
 def observed(signals: Iterable[Signal]) -> tuple[Signal, ...]:
-    """The same, read by ourselves at the picture's own host: a site may permit what a file may not."""
-    return tuple(s if s.standard in EMBEDDED else replace(s, provenance=Provenance.OBSERVED) for s in signals)
+    """The same, read by ourselves at the picture's own host: a site may permit what a file may not, since
+    whoever had the file in hands may have changed it.
+    """
+    return tuple(s if _is_embedded(s) else replace(s, provenance=Provenance.OBSERVED) for s in signals)
+
+
+def _is_embedded(signal: Signal) -> bool:
+    return signal.standard in _EMBEDDED or signal.source.startswith(_IN_XMP)
 
 
 _READ: Final = frozenset({"content-usage", "content-signal", "x-robots-tag"})
@@ -95,7 +103,10 @@ def _by_ai_txt(seen: Surroundings) -> Signal | None:
     return ai_txt.read(seen.ai_txt, path=path_of(seen.url or "/"), agents=seen.agents)
 
 
-def _by_tdmrep(seen: Surroundings, page: Page, xmp: Xmp | None) -> Signal | None:
+def _by_tdmrep(seen: Surroundings, page: Page) -> Signal | None:
+    """The places that are the site's. What a file carries comes last in the protocol, which has it for PDF
+    and EPUB; of pictures, which anybody can change, it counts beside the others and overrules nothing.
+    """
     path = path_of(seen.url or "/")
     return tdmrep.resolved(
         [
@@ -104,7 +115,6 @@ def _by_tdmrep(seen: Surroundings, page: Page, xmp: Xmp | None) -> Signal | None
                 _values(seen.headers, "tdm-reservation"), _values(seen.headers, "tdm-policy")
             ),
             tdmrep.read_meta(page.metas),
-            None if xmp is None else tdmrep.read_embedded(*plus.tdm(xmp)),
         ]
     )
 
@@ -112,7 +122,7 @@ def _by_tdmrep(seen: Surroundings, page: Page, xmp: Xmp | None) -> Signal | None
 def _by_rsl(seen: Surroundings, page: Page) -> Iterator[Signal | None]:
     """Every licence that is pointed to, or stands in the page; one that nobody read is not forgotten."""
     for document in page.documents:
-        yield rsl.read(document, url=seen.url or "/", at=seen.url)
+        yield rsl.read(document, url=seen.url or "/")
     pointed_to = _licence_addresses(seen, page)
     for address in pointed_to:
         if address in seen.licences:
@@ -142,6 +152,12 @@ def _absolute(url: str, address: str) -> str:
         return urljoin(url, address)
     except ValueError:
         return address
+
+
+def _beside_iscc(seen: Surroundings) -> Iterator[Signal | None]:
+    if seen.iscc is not None:
+        yield iscc.read_metadata(seen.iscc)
+        yield iscc.read_tdmai(seen.iscc)
 
 
 def _page(seen: Surroundings) -> Page:

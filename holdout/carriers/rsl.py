@@ -16,6 +16,7 @@ from defusedxml.ElementTree import fromstring
 from holdout.carriers.reading import LIMIT, shown
 from holdout.carriers.robots import matches, normal, path_of
 from holdout.carriers.standards import standards, together
+from holdout.carriers.tdmrep import address
 from holdout.signals import Note, Signal
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 
@@ -32,7 +33,8 @@ NOTES: Final = {
 NAMESPACE: Final = "https://rslstandard.org/rsl"
 MEDIA_TYPE: Final = "application/rsl+xml"
 _MOST_DEPTH: Final = 50
-_MOST: Final = 10_000
+_MOST_SHOWN: Final = 10
+_MOST_TERMS: Final = 100
 _KNOWN: Final = frozenset(
     {
         "accepts",
@@ -79,7 +81,7 @@ class _Scope:
 
 def is_rsl(read: bytes) -> bool:
     """Whether this looks like an RSL document, sound or not."""
-    return NAMESPACE.encode() in read[:LIMIT]
+    return NAMESPACE.encode() in read[:LIMIT].replace(b"\0", b"")  # UTF-16 has an octet 0 in each character
 
 
 def read(read_: bytes, *, url: str, at: str | None = None) -> Signal | None:
@@ -88,11 +90,15 @@ def read(read_: bytes, *, url: str, at: str | None = None) -> Signal | None:
     The narrower scope counts before the broader, word by word; `prohibits` before `permits`; what stands not
     beside `permits` is not permitted. A permission that needs payment, a server's token or reporting, or is
     for some people or places alone, is `conditional`, and so is what one of several licences permits and
-    another does not. Without payment a permission is free.
+    another does not. Without payment a permission is free. A licence that asks for something and names no
+    usage asks for it whatever the usage; one whose `prohibits` cannot be read whole permits nothing outright.
     """
     if not is_rsl(read_):
         return None
-    usages, terms, notes = _usages(read_, url, at)
+    root = _parsed(read_)
+    if root is not None and _local(root.tag) != "rsl":
+        return None
+    usages, terms, notes = _usages(root, url, at)
     said = together(preferences_of(word, value) for word, value in usages.items())
     return standards()["rsl"].signal(
         said, source="RSL licence", parser=PARSER, read=read_[:LIMIT], terms=terms, notes=notes
@@ -101,7 +107,7 @@ def read(read_: bytes, *, url: str, at: str | None = None) -> Signal | None:
 
 def usages(read_: bytes, *, url: str, at: str | None = None) -> Mapping[str, Preference]:
     """The same in the standard's own words (`WORDS`)."""
-    return _usages(read_, url, at)[0]
+    return _usages(_parsed(read_), url, at)[0]
 
 
 def preferences_of(word: str, value: Preference) -> Preferences:
@@ -114,9 +120,8 @@ def preferences_of(word: str, value: Preference) -> Preferences:
 
 
 def _usages(
-    read_: bytes, url: str, at: str | None
+    root: Element | None, url: str, at: str | None
 ) -> tuple[dict[str, Preference], tuple[str, ...], list[Note]]:
-    root = _parsed(read_)
     if root is None:
         return {}, (), [Note("rsl_unreadable")]
     notes: list[Note] = []
@@ -133,18 +138,19 @@ def _usages(
         }
     if not scopes:
         notes.append(Note("rsl_no_match"))
-    return found, tuple(term for scope in scopes for term in scope.terms), notes
+    terms = dict.fromkeys(term for scope in scopes for term in scope.terms)
+    return found, tuple(terms)[:_MOST_TERMS], notes
 
 
 def _parsed(read_: bytes) -> Element | None:
-    """The root; None for what is no XML, has entities or is too deep."""
+    """The root; None for what is no XML, has entities, is too long or too deep."""
     if len(read_) > LIMIT:
         return None
     try:
         root = fromstring(read_, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
         return None
-    return root if _local(root.tag) == "rsl" and _depth(root) <= _MOST_DEPTH else None
+    return root if _depth(root) <= _MOST_DEPTH else None
 
 
 def _depth(root: Element) -> int:
@@ -165,62 +171,86 @@ def _is_unknown(element: Element) -> bool:
 
 
 def _scopes(root: Element, url: str, at: str | None, notes: list[Note]) -> Iterator[_Scope]:
-    for content in root.findall(f"{{{NAMESPACE}}}content")[:_MOST]:
-        pattern = content.get("url", "")
-        if not _is_about(pattern, url, at):
+    asked, path = _host(url), path_of(url)
+    for content in root.findall(f"{{{NAMESPACE}}}content"):
+        host, pattern = _place(content.get("url", ""), at)
+        if not pattern or (host and asked and host != asked) or not matches(pattern, path):
             continue
-        licences = content.findall(f"{{{NAMESPACE}}}license")[:_MOST]
+        licences = content.findall(f"{{{NAMESPACE}}}license")
         each = [_licence(licence, bool(content.get("server")), notes) for licence in licences]
         said = {
             word: _alternatives([licence[word] for licence in each if word in licence])
             for word in WORDS
             if any(word in licence for licence in each)
         }
-        yield _Scope(len(normal(path_of(pattern))), said, tuple(_terms(content)))
+        yield _Scope(len(normal(pattern)), said, tuple(_terms(content)))
 
 
-def _is_about(pattern: str, url: str, at: str | None) -> bool:
-    """Whether a `content`'s url, a path pattern or an absolute one, is about this address."""
-    if not pattern:
-        return False
+def _place(url: str, at: str | None) -> tuple[str | None, str]:
+    """Host and path pattern of a `content`'s url; no pattern where it has none.
+
+    A path from the root is taken as it is written: `urljoin` would take dots out of a pattern.
+    """
+    if not url.strip():
+        return None, ""
+    if url.startswith("/") and not url.startswith("//"):
+        return _host(at or ""), path_of(url)
     try:
-        host = urlsplit(urljoin(at or "", pattern)).hostname
-        asked = urlsplit(url).hostname
+        absolute = urljoin(at or "/", url)
     except ValueError:
-        return False
-    return (not host or not asked or host == asked) and matches(path_of(pattern), path_of(url))
+        return None, ""
+    return _host(absolute), path_of(absolute)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _licence(licence: Element, needs_token: bool, notes: list[Note]) -> dict[str, Preference]:
     """What one licence says, by word."""
     permitted, prohibited = (_words(licence, verb, notes) for verb in ("permits", "prohibits"))
     asks = needs_token or _has_conditions(licence)
-    granted = Preference.CONDITIONAL if asks else Preference.ALLOW
+    unclear = prohibited is not None and not prohibited <= _MEANT.keys()
+    granted = Preference.CONDITIONAL if asks or unclear else Preference.ALLOW
     said: dict[str, Preference] = {}
     if permitted is not None:
-        said = {word: granted if word in permitted else Preference.DENY for word in WORDS}
-    elif _is_for_some(licence):
+        meant = _meant(permitted)
+        said = {word: granted if word in meant else Preference.DENY for word in WORDS}
+    elif asks:
         said = dict.fromkeys(WORDS, Preference.CONDITIONAL)
-    return said | dict.fromkeys(prohibited or (), Preference.DENY)
+    return said | dict.fromkeys(_meant(prohibited or ()), Preference.DENY)
 
 
 def _words(licence: Element, verb: str, notes: list[Note]) -> frozenset[str] | None:
-    """The usages that a licence permits or prohibits; None where it does not speak of usages."""
-    elements = [e for e in licence.findall(f"{{{NAMESPACE}}}{verb}") if e.get("type", "usage") == "usage"]
+    """The words that a licence permits or prohibits; None where it does not speak of usages."""
+    elements = [e for e in licence.findall(f"{{{NAMESPACE}}}{verb}") if _kind(e) == "usage"]
     if not elements:
         return None
     if len(elements) > 1:
         notes.append(Note("rsl_doubled"))
-    words: set[str] = set()
-    for element in elements:
-        text = element.text or ""
-        if "," in text:
-            notes.append(Note("rsl_commas", shown(text)))
-        for word in filter(None, _SEPARATORS.split(text)):
-            words |= _MEANT.get(word.lower(), frozenset())
-            if word.lower() not in _MEANT:
-                notes.append(Note("rsl_word_unknown", shown(word)))
-    return frozenset(words)
+    text = " ".join(map(_own_text, elements))
+    if "," in text:
+        notes.append(Note("rsl_commas", shown(text)))
+    words = frozenset(filter(None, _SEPARATORS.split(text.lower())))
+    unknown = sorted(words - _MEANT.keys())[:_MOST_SHOWN]
+    notes += [Note("rsl_word_unknown", shown(word)) for word in unknown]
+    return words
+
+
+def _meant(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(meant for word in words for meant in _MEANT.get(word, ()))
+
+
+def _own_text(element: Element) -> str:
+    """The text of an element; elements within, which can only be foreign, are passed over."""
+    return " ".join([element.text or "", *(within.tail or "" for within in element)])
+
+
+def _kind(element: Element) -> str:
+    return element.get("type", "usage").strip().lower()
 
 
 def _has_conditions(licence: Element) -> bool:
@@ -231,9 +261,9 @@ def _has_conditions(licence: Element) -> bool:
 
 
 def _is_for_some(licence: Element) -> bool:
-    """Whether it depends on who asks, or from where."""
+    """Whether it depends on who asks, from where, or on anything else than the usage."""
     return any(
-        element.get("type") in ("user", "geo")
+        _kind(element) != "usage"
         for verb in ("permits", "prohibits")
         for element in licence.findall(f"{{{NAMESPACE}}}{verb}")
     )
@@ -245,12 +275,10 @@ def _alternatives(values: Sequence[Preference]) -> Preference:
 
 
 def _terms(content: Element) -> Iterator[str]:
-    if server := content.get("server", "").strip():
-        yield server
+    written = [content.get("server", "")]
     for name in ("custom", "standard", "terms"):
-        for element in content.iter(f"{{{NAMESPACE}}}{name}"):
-            if text := (element.text or "").strip():
-                yield text
+        written += [element.text or "" for element in content.iter(f"{{{NAMESPACE}}}{name}")]
+    yield from filter(None, map(address, written))
 
 
 def associations(
@@ -268,16 +296,24 @@ def associations(
     return tuple(dict.fromkeys(address.strip() for address in found if address.strip()))
 
 
-_LINK: Final = re.compile(r"<([^>]*)>([^<]*)")
-_PARAMETER: Final = re.compile(r';\s*([a-z*]+)\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
+_PARAMETER: Final = re.compile(
+    r'\s*;\s*([^\s;,="]*)\s*(?:=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s;,"]*)))?', re.DOTALL
+)
 
 
 def _links(line: str) -> Iterator[str]:
-    for target, parameters in _LINK.findall(line[:LIMIT]):
-        said = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters)}
-        is_licence = "license" in said.get("rel", "").lower().split()
-        if is_licence and said.get("type", MEDIA_TYPE).strip().lower() == MEDIA_TYPE:
-            yield target
+    """The licences among the links of a header line (RFC 8288, section 3); of equal parameters the first."""
+    line = line[:LIMIT]
+    start = line.find("<")
+    while start >= 0 and (end := line.find(">", start)) >= 0:
+        at, said = end + 1, dict[str, str]()
+        while parameter := _PARAMETER.match(line, at):
+            said.setdefault(parameter[1].lower(), re.sub(r"\\(.)", r"\1", parameter[2] or parameter[3] or ""))
+            at = parameter.end()
+        type_ = said.get("type", MEDIA_TYPE).partition(";")[0].strip().lower()
+        if "license" in said.get("rel", "").lower().split() and type_ == MEDIA_TYPE:
+            yield line[start + 1 : end]
+        start = line.find("<", at)
 
 
 def unread(addresses: Iterable[str]) -> Signal:
@@ -296,7 +332,9 @@ def unread(addresses: Iterable[str]) -> Signal:
 def write(said: Preferences, *, url: str = "/", terms: str | None = None) -> bytes:
     """A licence for these preferences. A word that covers several uses is said as strictly as any of them.
 
-    What is conditional is permitted against payment, with `terms` as the address of the conditions.
+    What is conditional is permitted against payment, with `terms` as the address of the conditions; what is
+    permitted stands in a licence of its own, so that it stays free. Where anything is permitted, RSL takes
+    what is not listed as not permitted, even what is unset here.
     """
     by_word = {word: _said_of(word, said) for word in WORDS[:-1]}
     root = Element("rsl", xmlns=NAMESPACE)
@@ -306,24 +344,21 @@ def write(said: Preferences, *, url: str = "/", terms: str | None = None) -> byt
         for wanted in (Preference.DENY, Preference.CONDITIONAL, Preference.ALLOW)
     )
     if asked:
-        licence = SubElement(content, "license")
-        SubElement(licence, "permits", type="usage").text = " ".join(asked + free)
-        _prohibit(licence, denied)
-        payment = SubElement(licence, "payment", type="use")
+        payment = SubElement(_permit(content, asked, denied), "payment", type="use")
         if terms:
             SubElement(payment, "custom").text = terms
-    elif denied or free:
-        licence = SubElement(content, "license")
-        if free:
-            SubElement(licence, "permits", type="usage").text = " ".join(free)
-        _prohibit(licence, denied)
+    if free or (denied and not asked):
+        _permit(content, free, denied)
     written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return written + b"\n"
 
 
-def _prohibit(licence: Element, words: Sequence[str]) -> None:
-    if words:
-        SubElement(licence, "prohibits", type="usage").text = " ".join(words)
+def _permit(content: Element, permitted: Sequence[str], prohibited: Sequence[str]) -> Element:
+    licence = SubElement(content, "license")
+    for verb, words in (("permits", permitted), ("prohibits", prohibited)):
+        if words:
+            SubElement(licence, verb, type="usage").text = " ".join(words)
+    return licence
 
 
 def _said_of(word: str, said: Preferences) -> Preference | None:

@@ -29,5 +29,7 @@ class Surroundings:
     xmp: bytes | None = None
     """The packet, where the file is not at hand."""
     file: bytes | None = None
+    iscc: bytes | None = None
+    """JSON that came with the picture's ISCC: its service metadata, or a TDM·AI declaration."""
     licences: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     """RSL documents, by the address at which they stand."""

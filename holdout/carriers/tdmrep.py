@@ -6,6 +6,7 @@ https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from holdout.carriers.reading import LIMIT, shown
 from holdout.carriers.robots import matches
@@ -20,6 +21,9 @@ NOTES: Final = {
     "tdmrep_rule_unreadable": "A rule needs a location (text) and a tdm-reservation (the number 0 or 1); "
     "this one is passed over.",
     "tdmrep_value_unknown": "tdm-reservation is 1 or 0; anything else says nothing.",
+    "tdmrep_rule_doubtful": "A rule before this one cannot be read and may have reserved, so this permission "
+    "does not count. Mend or remove the broken rule.",
+    "tdmrep_policy_unusable": "This tdm-policy is no web address, so the reservation stands without terms.",
     "tdmrep_policy_alone": "A tdm-policy counts only beside tdm-reservation 1.",
     "tdmrep_no_match": "No rule of tdmrep.json is about this address.",
     "tdmrep_contradiction": "tdm-reservation is said twice, and not the same; the reservation counts.",
@@ -28,30 +32,66 @@ NOTES: Final = {
 }
 FILE: Final = "/.well-known/tdmrep.json"
 _MOST_RULES: Final = 20_000
+_SAID_TWICE: Final = ("said twice",)
+"""Stands for what an object says twice, and not the same: of a kind that no standard reads."""
 _VALUES: Final[Mapping[str, int]] = {"0": 0, "1": 1}
 _TOGETHER: Final = (UsageCategory.TRAIN_GEN, UsageCategory.TRAIN_OTHER, UsageCategory.TDM)
 """What one tdm-reservation speaks of."""
 
 
 def read_file(read: bytes, *, path: str) -> Signal | None:
-    """What `/.well-known/tdmrep.json` says of a path: the first rule whose location matches."""
+    """What `/.well-known/tdmrep.json` says of a path: the first rule whose location matches.
+
+    A rule before it of which nobody can tell what it is about may have reserved; then a 0 does not count.
+    """
     source = "tdmrep.json"
     if len(read) > LIMIT:
         return _signal(None, None, source=source, read=read[:LIMIT], notes=[Note("too_long")])
-    try:
-        rules = json.loads(read)
-    except (ValueError, RecursionError):
-        rules = None
+    rules = parsed(read)
     if not isinstance(rules, list):
         return _signal(None, None, source=source, read=read, notes=[Note("tdmrep_unreadable")])
-    notes: list[Note] = []
+    notes = [Note("too_long")] if len(rules) > _MOST_RULES else []
+    doubtful = False
     for rule in rules[:_MOST_RULES]:
         location, reservation, policy = _rule(rule)
         if location is None or reservation is None:
             notes.append(Note("tdmrep_rule_unreadable", shown(json.dumps(rule)[:200])))
+        doubtful = doubtful or location is None
         if location is not None and matches(location, path):
+            if doubtful and reservation == 0:
+                reservation = None
+                notes.insert(0, Note("tdmrep_rule_doubtful", shown(location)))
             return _signal(reservation, policy, source=source, read=read, notes=notes)
-    return _signal(None, None, source=source, read=read, notes=[*notes, Note("tdmrep_no_match")])
+    return _signal(None, None, source=source, read=read, notes=[Note("tdmrep_no_match"), *notes])
+
+
+def parsed(read: bytes) -> Any:
+    """The JSON in these octets; None for what is none, is too long, or too deep.
+
+    What one object says twice, and not the same, says nothing: whichever was meant, readers take the last.
+    """
+    try:
+        return json.loads(read, object_pairs_hook=_object) if len(read) <= LIMIT else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        same = name not in found or (type(found[name]) is type(value) and found[name] == value)
+        found[name] = value if same else _SAID_TWICE
+    return found
+
+
+def address(said: Any) -> str | None:
+    """Where conditions stand: an address of the web, absolute or not; None for anything else."""
+    text = said.strip() if isinstance(said, str) else ""
+    try:
+        scheme = urlsplit(text).scheme.lower()
+    except ValueError:
+        return None
+    return text if text.isprintable() and " " not in text and scheme in ("", "http", "https") else None
 
 
 def _rule(rule: Any) -> tuple[str | None, int | None, str | None]:
@@ -60,7 +100,7 @@ def _rule(rule: Any) -> tuple[str | None, int | None, str | None]:
         return None, None, None
     location, value, policy = (rule.get(name) for name in ("location", "tdm-reservation", "tdm-policy"))
     return (
-        location if isinstance(location, str) and location else None,
+        location if isinstance(location, str) and location.startswith(("/", "*")) else None,
         value if type(value) is int and value in (0, 1) else None,
         policy if isinstance(policy, str) and policy.strip() else None,
     )
@@ -95,6 +135,8 @@ def _read_words(reservation: Sequence[str], policy: Sequence[str], *, source: st
     words = [word.strip() for line in reservation for word in line.split(",")]
     notes = [Note("tdmrep_value_unknown", shown(word)) for word in words if word not in _VALUES]
     values = {_VALUES[word] for word in words if word in _VALUES}
+    if notes:
+        values.discard(0)  # what cannot be read beside it may have reserved
     if len(values) > 1:
         notes.append(Note("tdmrep_contradiction", shown(", ".join(words))))
     address = next((line.strip() for line in policy if line.strip()), None)
@@ -108,14 +150,17 @@ def _signal(
     notes = list(notes)
     if policy is not None and reservation != 1:
         notes.append(Note("tdmrep_policy_alone", shown(policy)))
-    counts = reservation == 1 and policy is not None
+    terms = address(policy)
+    if reservation == 1 and policy is not None and not terms:
+        notes.append(Note("tdmrep_policy_unusable", shown(policy)))
+    counts = reservation == 1 and bool(terms)
     label = None if reservation is None else "1 with tdm-policy" if counts else str(reservation)
     return standard.signal(
         standard.labels[label] if label else {},
         source=source,
         parser=PARSER,
         read=read,
-        terms=[policy] if counts and policy else [],
+        terms=[terms] if counts and terms else [],
         notes=notes,
     )
 

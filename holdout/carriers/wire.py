@@ -25,12 +25,15 @@ class Sent(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ai_txt: str | None = None
     tdmrep: str | None = None
     xmp: str | None = None
+    iscc: str | None = None
 
 
 def surroundings(sent: Sent, *, url: str | None) -> Surroundings:
     """Ready to be read. Raises `InvalidInput` (`signals_too_large`)."""
     headers, metas = tuple(_lines(sent.headers)), tuple(_lines(sent.meta))
-    texts = [text for text in (sent.robots, sent.ai_txt, sent.tdmrep, sent.xmp) if text is not None]
+    texts = [
+        text for text in (sent.robots, sent.ai_txt, sent.tdmrep, sent.xmp, sent.iscc) if text is not None
+    ]
     octets = sum(map(len, texts)) + sum(len(name) + len(value) for name, value in headers + metas)
     if octets > MOST_OCTETS or len(headers) + len(metas) > MOST_LINES or len(sent.agents) > MOST_AGENTS:
         raise InvalidInput(
@@ -46,6 +49,7 @@ def surroundings(sent: Sent, *, url: str | None) -> Surroundings:
         ai_txt=_octets(sent.ai_txt),
         tdmrep=_octets(sent.tdmrep),
         xmp=_octets(sent.xmp),
+        iscc=_octets(sent.iscc),
     )
 
 
@@ -59,6 +63,7 @@ def sent(seen: Surroundings) -> Sent:
         ai_txt=_text(seen.ai_txt),
         tdmrep=_text(seen.tdmrep),
         xmp=_text(seen.xmp),
+        iscc=_text(seen.iscc),
     )
 
 

@@ -155,8 +155,7 @@ def _crawlers(seen: Round) -> dict[str, Access]:
 
 def _of_places(seen: Round) -> Iterator[Finding]:
     if seen.target.found is None:
-        why = str(seen.target.status or (seen.target.error and seen.target.error.code))
-        yield Finding(Weight.GAP, "doctor_no_picture", seen.target.url, why)
+        yield Finding(Weight.GAP, "doctor_no_picture", seen.target.url, str(seen.target.status))
     for visit in seen.others:
         unknown = visit.error is not None or (visit.status or 0) >= 500
         if unknown:

@@ -8,8 +8,9 @@ from typing import Final
 
 from holdout.carriers.readers import licence_addresses
 from holdout.carriers.surroundings import Surroundings
-from holdout.errors import FetchRefused, HoldoutError
+from holdout.errors import HoldoutError
 from holdout.fetch import Fetched, FetchLimits, fetch
+from holdout.fetch.refusals import failed
 from holdout.fetch.targets import parse_target
 
 ROBOTS: Final = "/robots.txt"
@@ -58,21 +59,21 @@ class Round:
 def go_round(url: str, *, agents: tuple[str, ...] = (), contact: str = "", ask: Fetch | None = None) -> Round:
     """Ask for the picture or page at `url`, and for what its host says of it to machines.
 
-    At most ten addresses, one after the other, within `FetchLimits` each. One that cannot be had is kept with
-    its error: nothing else follows from it. `contact` is the page about us that the host is told. Raises
-    `FetchRefused` where `url` itself is not gone to.
+    At most ten addresses, one after the other, within `FetchLimits` each. Another one that cannot be had is
+    kept with its error: nothing else follows from it. `contact` is the page about us that the host is told.
+    Raises `FetchRefused` where `url` itself is not gone to, and `FetchFailed` where nothing answers there.
     """
     ask = ask or partial(_fetch, contact)
     target = _asked(url, ask, _PICTURE)
-    if isinstance(target.error, FetchRefused):
-        raise target.error
-    at = target.answer.url if target.answer is not None else parse_target(url).url
+    if target.answer is None:
+        raise target.error or failed("connect_failed")
+    at = target.answer.url
     robots, tdmrep, *ai_txt = (_asked(_beside(at, path), ask, _TEXT) for path in (ROBOTS, TDMREP, *AI_TXT))
-    is_page = _is_page(target)
+    is_page = _is_page(target.answer)
     seen = Surroundings(
         url=at,
         agents=agents,
-        headers=target.answer.headers if target.answer is not None else (),
+        headers=target.answer.headers,
         robots=robots.found,
         tdmrep=tdmrep.found,
         ai_txt=next((visit.found for visit in ai_txt if visit.found is not None), None),
@@ -105,8 +106,6 @@ def _beside(url: str, path: str) -> str:
     return parse_target(path, base=url).url
 
 
-def _is_page(target: Visit) -> bool:
-    if target.answer is None:
-        return False
-    said = " ".join(target.answer.values("content-type"))
+def _is_page(answer: Fetched) -> bool:
+    said = " ".join(answer.values("content-type"))
     return said.partition(";")[0].strip().lower() in _HTML

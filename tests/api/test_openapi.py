@@ -17,6 +17,8 @@ from accounts.audit import SHELL
 from accounts.models import Organization
 from accounts.services import vet_for_snapshots
 from api import openapi
+from holdout.doctor import visit
+from holdout.fetch import Fetched
 from holdout.urls import KeyKind
 from lookup.jobs import work_once
 from lookup.models import LookupJob
@@ -90,9 +92,10 @@ def assert_alike(answered: Any, example: Any, place: str = "") -> None:
 
 
 @pytest.fixture
-def registry(alice: Declarant) -> None:
-    """The registry in which the examples were asked."""
+def registry(alice: Declarant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry in which the examples were asked, and the artist's site, which is silent."""
     reserve_place(alice, "artist.example", kind=KeyKind.DOMAIN)
+    monkeypatch.setattr(visit, "fetch", lambda url, **_: Fetched(url, 404, (), b""))
 
 
 def body_of(operation: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ DENYING: dict[str, Any] = {
     "robots": "User-agent: *\nContent-Signal: ai-train=no\n",
     "ai_txt": "User-Agent: *\nDisallow: *.jpg\n",
     "tdmrep": '[{"location": "/", "tdm-reservation": 1}]',
+    "iscc": '{"@type": "TDM", "tdm_reservation": 1}',
     "xmp": '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
     'xmlns:p="http://ns.useplus.org/ldf/xmp/1.0/" p:DataMining="DMI-PROHIBITED"/></r:RDF>',
 }
@@ -57,6 +58,7 @@ def test_the_reason_names_the_standard_and_the_place(vendor: Client) -> None:
         ("ai-txt", "ai.txt"),
         ("tdmrep", "tdmrep.json"),
         ("plus", "XMP plus:DataMining"),
+        ("iscc", "ISCC metadata"),
     }
 
 

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdout.carriers import iscc
-from holdout.vocabulary import PRESETS, Preference, UsageCategory
+from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 from tests.carriers.mutated import never_permits
 
 GEN, OTHER, INPUT, TDM, SEARCH = UsageCategory
@@ -51,6 +53,32 @@ def test_values_are_words() -> None:
     assert [note.code for note in signal.notes] == ["tdmai_value_unknown"]
 
 
+def test_a_narrower_word_that_cannot_be_read_takes_back_what_the_broader_permits() -> None:
+    signal = iscc.read_tdmai(b'{"all": "true", "train-genai": false}')
+    assert signal is not None
+    assert dict(signal.preferences) == {OTHER: ALLOW, TDM: ALLOW}
+    signal = iscc.read_tdmai(b'{"all": "false", "train-genai": true}')
+    assert signal is not None
+    assert signal.preferences[GEN] is DENY
+
+
+def test_what_is_said_twice_and_not_the_same_is_not_said() -> None:
+    for signal in (
+        iscc.read_tdmai(b'{"all": "false", "all": "true"}'),
+        iscc.read_metadata(b'{"tdm": {"tdm_reservation": 1, "tdm_reservation": 0}}'),
+    ):
+        assert signal is not None
+        assert not signal.preferences
+        assert signal.notes
+
+
+def test_a_policy_that_is_no_address_leaves_the_reservation_as_it_is() -> None:
+    signal = iscc.read_metadata(metadata(tdm_reservation=1, tdm_policy="javascript:alert(1)"))
+    assert signal is not None
+    assert signal.preferences[GEN] is DENY
+    assert (signal.terms, [note.code for note in signal.notes]) == ((), ["iscc_policy_unusable"])
+
+
 def test_another_object_speaks_no_such_standard() -> None:
     assert iscc.read_metadata(b'{"title": "a"}') is None
     assert iscc.read_tdmai(b'{"title": "a"}') is None
@@ -71,10 +99,30 @@ def test_what_is_written_is_read_and_says_no_less(preset: str) -> None:
     assert read.preferences[GEN] is (ALLOW if preset == "open" else DENY)
 
 
+@given(st.dictionaries(st.sampled_from(UsageCategory), st.sampled_from(Preference)))
+def test_whatever_is_said_nothing_is_written_that_permits_more(preferences: Preferences) -> None:
+    for read in (
+        iscc.read_tdmai(iscc.write_tdmai(preferences, iscc=CODE)),
+        iscc.read_metadata(iscc.write_metadata(preferences, iscc=CODE) or b"{}"),
+    ):
+        permitted = {} if read is None else read.preferences
+        assert all(preferences.get(use) is ALLOW for use, value in permitted.items() if value is ALLOW)
+
+
+def test_mining_is_said_by_all_where_the_words_beside_it_say_the_rest() -> None:
+    read = iscc.read_tdmai(iscc.write_tdmai(PRESETS["research-ok"], iscc=CODE))
+    assert read is not None
+    assert dict(read.preferences) == dict(PRESETS["research-ok"])
+
+
 def test_no_accident_makes_a_permission_of_a_denial() -> None:
-    never_permits(iscc.read_metadata, [metadata(tdm_reservation=1)], spelt=lambda read: b"0" in read)
+    never_permits(
+        iscc.read_metadata,
+        [metadata(tdm_reservation=1)],
+        spelt=lambda read: json.loads(read)["tdm_reservation"] == 0,
+    )
     never_permits(
         iscc.read_tdmai,
         [iscc.write_tdmai(PRESETS["no-ai"], iscc=CODE)],
-        spelt=lambda read: b"true" in read,
+        spelt=lambda read: "true" in json.loads(read).values(),
     )

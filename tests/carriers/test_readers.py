@@ -55,6 +55,7 @@ def test_every_standard_that_speaks_is_read_once_in_each_place() -> None:
         ("content-signals", "robots.txt Content-Signal"),
         ("ai-txt", "ai.txt"),
         ("noai", "HTML meta robots"),
+        ("tdmrep", "HTML meta tdm-reservation"),
         ("tdmrep", "XMP tdm:reservation"),
         ("rsl", "RSL licence"),
         ("rsl", "RSL licence"),
@@ -98,10 +99,18 @@ def test_licences_are_looked_for_wherever_something_points() -> None:
     assert [signal.terms for signal in unread] == [("https://x.example/l2.xml",)]
 
 
-def test_of_a_standards_places_its_own_order_counts() -> None:
-    """TDMRep: what the file of the picture says comes last."""
-    (tdmrep,) = [signal for signal in read_all(SEEN) if signal.standard == "tdmrep"]
-    assert tdmrep.preferences[UsageCategory.TDM] is Preference.DENY
+def test_what_a_file_says_overrules_nothing_that_its_site_says() -> None:
+    free = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+    free += b'xmlns:t="http://www.w3.org/ns/tdmrep/" t:reservation="0"/></r:RDF>'
+    for reserving in ((("tdm-reservation", "1"),), ()):
+        signals = observed(read_all(Surroundings(headers=reserving, xmp=free)))
+        assert of_signals(signals).uses[UsageCategory.TDM] == ("deny" if reserving else "unknown")
+
+
+def test_what_came_with_an_iscc_is_read() -> None:
+    for said in (b'{"tdm_reservation": 1}', b'{"train-ai": "false"}'):
+        (signal,) = read_all(Surroundings(iscc=said))
+        assert signal.preferences[UsageCategory.TRAIN_GEN] is Preference.DENY
 
 
 def test_nothing_seen_is_nothing_said() -> None:

@@ -13,7 +13,7 @@ from holdout.cli import app
 from holdout.doctor import visit
 from holdout.doctor.diagnosis import WORDS, Diagnosis, Weight, as_json, diagnose, words_in
 from holdout.doctor.visit import go_round
-from holdout.errors import FetchRefused
+from holdout.errors import FetchFailed, FetchRefused
 from holdout.fetch import Fetched, FetchLimits, fetch
 from holdout.verdicts import Access, Outcome
 from holdout.vocabulary import PRESETS, UsageCategory
@@ -166,6 +166,12 @@ def test_signals_are_those_of_the_host_that_answered() -> None:
 def test_an_address_that_nobody_may_be_sent_to_is_refused(url: str) -> None:
     with pytest.raises(FetchRefused):
         go_round(url)
+
+
+def test_a_host_that_does_not_answer_is_not_examined() -> None:
+    for url in ("http://nowhere.example/", "http://y.example/"):
+        with pytest.raises(FetchFailed):
+            doctored({}, url)
 
 
 def test_a_licence_on_an_inner_host_is_not_fetched() -> None:

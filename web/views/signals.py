@@ -33,7 +33,8 @@ def doctor(request: HttpRequest) -> HttpResponse:
     if not url:
         return render(request, "web/doctor.html", {"url": ""})
     if not ratelimit.consume(request, app="holdout", action="doctor", config=_RATES, limit_get=True):
-        return ratelimit.respond_429(request)
+        too_often: HttpResponse = ratelimit.respond_429(request)
+        return too_often
     try:
         refuse_what_would_go_unasked(dict(request.GET.lists()), ("url",))
         address = url if "://" in url else f"https://{url}"
