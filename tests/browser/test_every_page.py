@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, expect
 from accounts.models import ApiKey, AuditEvent, Organization, User
 from accounts.services import personal_organization
 from consent.models import Statement
+from holdout.doctor import visit
+from holdout.fetch import Fetched
 from registry.models import Declarant, Work
 from tests.browser.conftest import SCREENSHOTS, Visitor, code_in
 from tests.demo.test_demo_logins import demonstration  # noqa: F401 - the same one
@@ -25,7 +27,7 @@ EVERYBODY = {
     "check": "/check?url=https://example.org/a.jpg",
     "check-unreadable": "/check?url=nonsense",
     "doctor": "/doctor",
-    "doctor-refused": "/doctor?url=http://127.0.0.1/",
+    "doctor-examined": "/doctor?url=https://artist.example/tide.jpg",
     "kit": "/kit?preset=no-ai&site=https://artist.example/",
     "sign-up": "/accounts/signup/",
     "sign-in": "/accounts/login/code/",
@@ -82,7 +84,11 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     stop_the_clock(monkeypatch)
 
 
-def test_everybodys_pages(visitor: Visitor) -> None:
+def test_everybodys_pages(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    says = (("content-usage", "ai-train=no"), ("x-robots-tag", "noai"))
+    monkeypatch.setattr(
+        visit, "fetch", lambda url, **_: Fetched(url, 200, says, b"User-agent: *\nAllow: /\n")
+    )
     for name, path in EVERYBODY.items():
         visitor.look(path, name)
 
