@@ -329,8 +329,10 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 
 def test_the_example_of_the_reference_runs(stub: RegistryStub, capsys: Out) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs/reference/client.md").read_text()
-    first, second, _ = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)  # the last: Spark
-    rows = [{"url": url, "sha256": None} for url in (ALLOW, DENY, UNSET)]
+    first, second, third, _ = re.findall(
+        r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL
+    )  # the last: Spark
+    rows = [{"url": url, "sha256": None, "headers": {"x-robots-tag": "noai"}} for url in (ALLOW, DENY, UNSET)]
     ingested: list[Any] = []
 
     def client(address: str, key: str) -> Client:
@@ -344,5 +346,8 @@ def test_the_example_of_the_reference_runs(stub: RegistryStub, capsys: Out) -> N
     ]
     with client("https://r.example", "k") as registry:
         kept_record = second.replace('training.write_record("screened.json")', "")
-        exec(kept_record, {**names, "registry": registry})
+        known = {**names, "registry": registry}
+        exec(kept_record, known)
+        exec(third, known)
+        assert list(known["kept"]) == []  # type: ignore[call-overload]
     assert ingested == [rows[0], rows[2]]
