@@ -29,6 +29,10 @@ def authorization_id() -> str:
     return new_id("aut")
 
 
+def observation_id() -> str:
+    return new_id("obs")
+
+
 def standing_id() -> str:
     return new_id("std")
 
@@ -234,6 +238,26 @@ class Authorization(models.Model):
             models.CheckConstraint(
                 name="authorization_level", condition=models.Q(level__gte=0, level__lte=5)
             ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Observation(models.Model):
+    """What stood at a place for machines to read, when we looked: dated by the log, if the place answered."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=observation_id, editable=False)
+    locator = models.ForeignKey(Locator, on_delete=models.CASCADE, related_name="observations")
+    signals = models.JSONField(default=list, help_text="[standard, place] of each signal that restricts.")
+    missing = models.JSONField(default=list, help_text="Those that the observation before had.")
+    error = models.CharField(max_length=60, blank=True, help_text="Why nothing could be read.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # registry.observing.due and observe: a place's latest
+            models.Index(name="observation_latest", fields=["locator", "-created_at"]),
         ]
 
     def __str__(self) -> str:

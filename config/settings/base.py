@@ -256,6 +256,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0, "options": {"expires": 5}},
     "forget-answers": {"task": "accounts.tasks.sweep", "schedule": 3600.0},
+    "observe-places": {
+        "task": "registry.tasks.observe_places",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "count-hits": {"task": "lookup.tasks.roll_up_hits", "schedule": 10.0, "options": {"expires": 10}},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
