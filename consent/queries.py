@@ -97,6 +97,23 @@ def history_of(work: Work) -> list[LoggedStatement]:
     return [_logged(statement, entries.get(statement.public_id)) for statement in statements]
 
 
+def chain_of_number(letters: str) -> list[LoggedStatement]:
+    """What was said, oldest first, in the chain in which the statement with that registration number stands.
+
+    `letters` as `holdout.ids.number_letters` gives them. Empty where there is none, or it waits for the log.
+    """
+    numbered = Statement.objects.filter(public_id__startswith=f"stm_{letters}").order_by("pk").first()
+    if numbered is None:
+        return []
+    chain = Statement.objects.filter(
+        declarant=numbered.declarant_id, work=numbered.work_id, locator=numbered.locator_id
+    )
+    statements = list(chain.order_by("pk"))
+    entries = entries_of(statement.public_id for statement in statements)
+    logged = [_logged(statement, entries.get(statement.public_id)) for statement in statements]
+    return [line for line in logged if line.index is not None]
+
+
 def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:
     return LoggedStatement(
         statement=statement,

@@ -1,5 +1,6 @@
 """What creators fill in. Forms check shapes; whether a picture is one, only the sandbox says."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
@@ -106,13 +107,19 @@ class KitForm(forms.Form):
         required=False,
         assume_scheme="https",
     )
+    number = forms.CharField(label=_("Registration number (optional)"), max_length=40, required=False)
     format = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def choice(self) -> Choice:
-        """For a valid form. Raises as `choice_of` does."""
+    def choice(self, number_page: Callable[[str], str]) -> Choice:
+        """For a valid form; `number_page` gives the address of a number. Raises as `choice_of` does."""
         said = self.cleaned_data
         return choice_of(
-            PRESETS[said["preset"]], site=said["site"], name=said["name"], contact=said["contact"]
+            PRESETS[said["preset"]],
+            site=said["site"],
+            name=said["name"],
+            contact=said["contact"],
+            number=said["number"],
+            statement=number_page(said["number"]) if said["number"] else "",
         )
 
 

@@ -4,7 +4,7 @@ from allauth.account import views as account
 from django.urls import path
 from django.views.i18n import set_language
 
-from web.views import badges, home, second_factor, sign_in, signals, works
+from web.views import badges, home, numbers, second_factor, sign_in, signals, works
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("doctor", signals.doctor, name="doctor"),
     path("kit", signals.kit, name="kit"),
     path("kit/marked", signals.marked, name="kit_marked"),
+    path("r/<str:typed>", numbers.number, name="number"),
     path("works/", works.works, name="works"),
     path("works/new", works.new_work, name="new_work"),
     path("works/<str:work_id>/", works.work, name="work"),

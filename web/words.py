@@ -147,6 +147,8 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "timed_out": _("The answer took too long; try again when the host is less busy."),
     "tls_failed": _("No secure connection to the host; look at its certificate and try again."),
     "too_large": _("The answer is too large."),
+    "number_malformed": _("This is no registration number; look for a slip in typing."),
+    "number_unknown": _("Nothing is registered under this number."),
     "nothing_to_mark": _("Nothing is refused, so there is nothing to mark."),
     "picture_not_markable": _("Only JPEG, PNG and WebP files can be marked; save it as one."),
     "picture_has_manifest": _("This picture carries signed Content Credentials, which a change would break."),

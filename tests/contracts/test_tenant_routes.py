@@ -45,6 +45,7 @@ LISTS = {"works/", "v1/jobs"}
 NOBODYS = {
     "": "the front page",
     "check": "asks the registry, which answers everybody alike",
+    "r/<str:typed>": "public: what was said under a number, and nothing of what about",
     "doctor": "asks somebody else's site, for everybody alike",
     "kit": "makes files of what is asked",
     "kit/marked": "gives back what was sent, marked",

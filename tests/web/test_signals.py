@@ -81,7 +81,8 @@ def test_the_kit_is_shown_and_taken_away(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"preset": "open", "site": "https://x.example/"}, {"preset": "no-ai"}, {"site": "x"}]
+    "asked",
+    [{"preset": "open", "site": "https://x.example/"}, {"preset": "no-ai", "site": ""}, {"site": "x"}],
 )
 def test_a_kit_that_cannot_be_made_says_why(client: Client, asked: dict[str, str]) -> None:
     answered = client.get("/kit", asked)

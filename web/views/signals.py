@@ -7,6 +7,7 @@ from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -62,15 +63,18 @@ def _shown(url: str, diagnosis: Diagnosis) -> dict[str, Any]:
 @require_safe
 def kit(request: HttpRequest) -> HttpResponse:
     """From one choice, everything to put in place: shown, or (`format=zip`) to take away."""
-    if not request.GET:
-        return render(request, "web/kit.html", {"form": KitForm(), "mark": MarkForm(auto_id=_MARK_IDS)})
+    if "site" not in request.GET:
+        # From a work's page: its number and what it says stand in the form already.
+        given = {name: request.GET[name] for name in ("preset", "number") if name in request.GET}
+        form = KitForm(initial=given)
+        return render(request, "web/kit.html", {"form": form, "mark": MarkForm(auto_id=_MARK_IDS)})
     form = KitForm(request.GET)
     if not form.is_valid():
         return render(
             request, "web/kit.html", {"form": form, "mark": MarkForm(auto_id=_MARK_IDS)}, status=422
         )
     try:
-        choice = form.choice()
+        choice = form.choice(lambda typed: request.build_absolute_uri(reverse("number", args=[typed])))
     except HoldoutError as error:
         form.add_error(None, refusal_words(error))
         return render(

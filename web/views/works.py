@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Organization
+from consent.queries import LoggedStatement
 from consent.registration import Declared, register, say, take_back
 from holdout.errors import HoldoutError, UnreadablePicture
+from holdout.ids import registration_number
 from registry.models import Work
 from registry.queries import work_of, works_of
 from web.badges import PAGE_LANGUAGES
@@ -111,12 +113,20 @@ def _work_page(
         "name": name_of(said),
         "lines": said_lines(said),
         "proof": proof_words(details.level),
+        "number": _number(details.history),
+        "preset": preset_of(said) or "",
         "history": [(line, name_of(line.preferences)) for line in details.history],
         "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
         "badge_languages": PAGE_LANGUAGES,
         "form": form or DeclarationForm(initial=initial),
     }
     return render(request, "web/work.html", context, status=status)
+
+
+def _number(history: list[LoggedStatement]) -> str:
+    """The registration number of what was first said of a work; empty while that waits for the log."""
+    first = history[-1] if history else None
+    return "" if first is None or first.index is None else registration_number(first.statement.public_id)
 
 
 def _to_work(request: HttpRequest, declared: Declared, done: str) -> HttpResponse:
