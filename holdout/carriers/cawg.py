@@ -4,11 +4,11 @@ CAWG training and data mining 1.1. Only the active manifest counts. Nothing is f
 elsewhere is not looked for.
 """
 
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from holdout.carriers.containers import has_manifest
@@ -40,39 +40,27 @@ _USES: Final = {
     Preference.ALLOW: "allowed",
 }
 _SOUND: Final = frozenset({"Valid", "Trusted"})
-_SETTINGS: Final = {
-    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
-    "core": {"allowed_network_hosts": []},
-}
+_READER: Final = Path(__file__).with_name("_manifest.py")
 _SECONDS: Final = 10
-_MEMORY: Final = 2 * 1024**3
-_FORMATS: Final = (
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"\x89PNG", "image/png"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"avif", "image/avif"),
-    (8, b"heic", "image/heic"),
-    (0, b"II*\x00", "image/tiff"),
-    (0, b"MM\x00*", "image/tiff"),
-    (0, b"GIF8", "image/gif"),
-)
 
 
 def read(file: bytes) -> Signal | None:
     """What a picture's Content Credentials say of training and mining; None where it has none.
 
-    They are read by a process of its own, with ten seconds and little memory (`main`): the parser is native
-    code and the file is a stranger's.
+    They are read by a process of its own (`_manifest.py`): the parser is native code, the file a stranger's.
     """
     if not has_manifest(file):
         return None
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "holdout.carriers.cawg"],
+        # Isolated and by its path: what lies in the current folder or the environment has no say.
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-I", str(_READER)],
             input=file,
             capture_output=True,
             timeout=_SECONDS,
             check=True,
+            cwd="/",
+            env={},
         )
         said = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError, OSError):
@@ -81,7 +69,7 @@ def read(file: bytes) -> Signal | None:
 
 
 def read_manifest(said: Mapping[str, Any], read_: bytes) -> Signal | None:
-    """What follows from `{"state": ..., "assertions": [...]}`, the active manifest as `main` gives it."""
+    """What follows from `{"state": ..., "assertions": [...]}`, as `_manifest.py` gives the active one."""
     standard = standards()["cawg"]
     notes = [Note(said["note"])] if "note" in said else []
     preferences: list[Preferences] = []
@@ -154,39 +142,3 @@ def write(said: Preferences, *, terms: str | None = None) -> dict[str, Any]:
             if said[use] is Preference.CONDITIONAL and terms:
                 entries[f"cawg.{name}"]["constraint_info"] = terms
     return {"label": LABELS[0], "data": {"entries": entries}}
-
-
-def main() -> int:
-    """Read a picture from standard input, and write what its active manifest asserts as JSON."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    print(json.dumps(_manifest(sys.stdin.buffer.read())))
-    return 0
-
-
-def _manifest(file: bytes) -> dict[str, Any]:
-    try:
-        import c2pa
-    except ImportError:
-        return {"note": "cawg_no_reader"}
-    media_type = next((m for at, magic, m in _FORMATS if file[at : at + len(magic)] == magic), None)
-    if media_type is None:
-        return {"note": "cawg_unreadable"}
-    try:
-        with (
-            c2pa.Context.from_dict(_SETTINGS) as context,
-            c2pa.Reader(media_type, io.BytesIO(file), context=context) as reader,
-        ):
-            manifest = reader.get_active_manifest() or {}
-            return {
-                "state": reader.get_validation_state(),
-                "assertions": [a for a in manifest.get("assertions", []) if isinstance(a, dict)],
-            }
-    except c2pa.C2paError:
-        return {"note": "cawg_unreadable"}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

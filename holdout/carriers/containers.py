@@ -23,6 +23,12 @@ _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _HAS_XMP: Final = 0x04
 
 
+SIGNED: Final = (
+    "This picture carries signed Content Credentials, which a change would break. Say it in them: sign it "
+    "anew with the assertion cawg.training-mining."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A segment of a JPEG or a chunk of the others: `file[start:end]`, of which `content` is the inside."""
@@ -39,19 +45,27 @@ def _damaged() -> InvalidInput:
     )
 
 
-def find_xmp(file: bytes) -> bytes | None:
-    """The packet in a file; None where there is none, or where the file cannot be walked through."""
+def find_xmp(file: bytes) -> tuple[bytes, ...]:
+    """The packets in a file, of which there should be one; none where it cannot be walked through."""
     try:
-        found = [packet for part in _parts(file) if (packet := _packet(part)) is not None]
+        return tuple(packet for part in _parts(file) if (packet := _packet(part)) is not None)
     except InvalidInput:
-        return None
-    return found[0] if found else None
+        return ()
+
+
+def is_markable(file: bytes) -> bool:
+    """Whether the file is of a kind whose XMP is read and written here."""
+    try:
+        _kind(file)
+    except InvalidInput:
+        return False
+    return True
 
 
 def has_manifest(file: bytes) -> bool:
     """Whether a C2PA manifest is in the file, which any change of it would break."""
     if file[4:8] == b"ftyp":
-        return b"c2pa" in file[:_MOST_UNPACKED]
+        return b"c2pa" in file
     try:
         return any(_is_manifest(part) for part in _parts(file))
     except InvalidInput:
@@ -65,11 +79,7 @@ def place_xmp(file: bytes, packet: bytes) -> bytes:
     (JPEG), `picture_has_manifest`.
     """
     if has_manifest(file):
-        raise InvalidInput(
-            "picture_has_manifest",
-            "This picture carries signed Content Credentials, which a change would break. Say it in them: "
-            "sign it anew with the assertion cawg.training-mining.",
-        )
+        raise InvalidInput("picture_has_manifest", SIGNED)
     return _kind(file).place(file, packet)
 
 
@@ -104,7 +114,8 @@ def _unpacked(content: bytes) -> bytes | None:
 
 def _is_manifest(part: Part) -> bool:
     """JPEG: APP11 with JUMBF; PNG: caBX; WebP: C2PA (C2PA 2.1, appendix A)."""
-    return part.kind in (b"caBX", b"C2PA") or (part.kind == b"\xeb" and part.content[:2] == b"JP")
+    is_jumbf = part.kind == b"\xeb" and part.content[:2] == b"JP"
+    return part.kind in (b"caBX", b"C2PA") or (is_jumbf and b"c2pa" in part.content)
 
 
 # --- JPEG --------------------------------------------------------------------------------------------
@@ -207,7 +218,8 @@ def _place_in_webp(file: bytes, packet: bytes) -> bytes:
         header, kept = bytearray(_extended(parts)), parts
     others = b"".join(file[part.start : part.end] for part in kept if part.kind != b"XMP ")
     body = b"WEBP" + _chunk(b"VP8X", bytes(header)) + others + _chunk(b"XMP ", packet)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    after = file[8 + int.from_bytes(file[4:8], "little") :]
+    return b"RIFF" + struct.pack("<I", len(body)) + body + after
 
 
 def _extended(parts: list[Part]) -> bytes:

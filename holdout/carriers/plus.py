@@ -22,10 +22,12 @@ NOTES: Final = {
 }
 PLUS: Final = "http://ns.useplus.org/ldf/xmp/1.0/"
 VOCABULARY: Final = "http://ns.useplus.org/ldf/vocab/"
+_VOCABULARY_PLACE: Final = "ns.useplus.org/ldf/vocab"
 _IPTC: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _RIGHTS: Final = "http://ns.adobe.com/xap/1.0/rights/"
 _DC: Final = "http://purl.org/dc/elements/1.1/"
 _TDM: Final = ("http://www.w3.org/ns/tdmrep/", "http://www.w3.org/ns/tdmrep#")
+_DC_TERMS: Final = "http://purl.org/dc/terms/"
 _PREFIXES: Final = {PLUS: "plus", _RIGHTS: "xmpRights", _DC: "dc", _TDM[0]: "tdm"}
 _IN_WORDS: Final[Mapping[str, str]] = {
     "unspecified - no prohibition defined": "DMI-UNSPECIFIED",
@@ -56,8 +58,12 @@ def read(said: Xmp) -> Signal | None:
     if len(set(labels)) > 1:
         notes.append(Note("plus_values_differ", shown(", ".join(values))))
     notes += [Note("plus_digital_source_type", shown(v)) for v in said.values(_IPTC, "DigitalSourceType")]
+    combined = together(known)
+    if None in labels:
+        # What nobody understands may refuse.
+        combined = {use: value for use, value in combined.items() if value is not Preference.ALLOW}
     return standard.signal(
-        together(known),
+        combined,
         source="XMP plus:DataMining",
         parser=PARSER,
         read=said.read,
@@ -69,8 +75,10 @@ def read(said: Xmp) -> Signal | None:
 def _label(value: str) -> str | None:
     """The vocabulary's token behind an address, a bare token or an English label."""
     labels = standards()["plus"].labels
-    token = value.rstrip("/").rpartition("/")[2].upper()
-    if token in labels:
+    address, slash, token = value.rstrip("/").rpartition("/")
+    token = token.upper()
+    is_ours = not slash or address.partition("//")[2].lower() == _VOCABULARY_PLACE
+    if token in labels and is_ours:
         return token
     return _IN_WORDS.get(" ".join(value.lower().split()))
 
@@ -88,22 +96,25 @@ def _terms(said: Xmp) -> list[str]:
 def tdm(said: Xmp) -> tuple[str | None, str | None]:
     """`tdm:reservation` and `tdm:policy`, in either spelling of the namespace."""
     reservation, policy = (
-        next((value for namespace in _TDM for value in said.values(namespace, name)), None)
+        [value for namespace in _TDM for value in said.values(namespace, name)]
         for name in ("reservation", "policy")
     )
-    return reservation, policy
+    # Of several the one that reserves.
+    return max(reservation, default=None), policy[0] if policy else None
 
 
 def label_for(said: Preferences) -> str | None:
     """The label that says no less than these preferences; None where nothing is refused or conditional.
 
-    It may say more: there is none that refuses use at run time, or mining, and leaves training open.
+    It may say more. There is none that refuses use at run time, or mining, and leaves the rest open; the one
+    that is taken then excepts search, of which the preferences may say nothing. Where one use is refused,
+    what is conditional is refused too.
     """
 
     def refused(*uses: UsageCategory) -> bool:
         return any(said.get(use) in (Preference.DENY, Preference.CONDITIONAL) for use in uses)
 
-    if any(value is Preference.CONDITIONAL for value in said.values()):
+    if Preference.CONDITIONAL in said.values() and Preference.DENY not in said.values():
         return "DMI-PROHIBITED-SEECONSTRAINT"
     if refused(UsageCategory.SEARCH):
         return "DMI-PROHIBITED"
@@ -133,9 +144,15 @@ def mark(
     label = label_for(said)
     if label is None:
         raise InvalidInput("nothing_to_mark", "Nothing is refused, so there is nothing to mark.")
-    before = containers.find_xmp(file)
-    known = xmp.parse(before) if before is not None else Xmp()
-    written: dict[xmp.Name, Value] = {
+    packets = containers.find_xmp(file)
+    if len(packets) > 1:
+        raise InvalidInput("xmp_unreadable", "The picture has several XMP packets; save it anew first.")
+    before = packets[0] if packets else None
+    known = xmp.parse_all(packets)
+    if known.values(_DC_TERMS, "provenance"):
+        raise InvalidInput("picture_has_manifest", containers.SIGNED)
+    written: dict[xmp.Name, Value | None] = {
+        **{(namespace, name): None for namespace in _TDM for name in ("reservation", "policy")},
         (PLUS, "DataMining"): VOCABULARY + label,
         (PLUS, "OtherConstraints"): constraint,
         (_RIGHTS, "Marked"): "True",

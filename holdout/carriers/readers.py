@@ -11,11 +11,17 @@ from holdout.carriers.html import Page, read_page
 from holdout.carriers.robots import Robots, parse, path_of, read_access
 from holdout.carriers.surroundings import Lines, Surroundings
 from holdout.carriers.xmp import Xmp
-from holdout.carriers.xmp import parse as parse_xmp
-from holdout.signals import Provenance, Signal
+from holdout.carriers.xmp import parse_all as parse_xmp
+from holdout.signals import Note, Provenance, Signal
 
 _EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
 _IN_XMP: Final = "XMP "
+_READ: Final = frozenset(
+    {"content-usage", "content-signal", "x-robots-tag", "tdm-reservation", "tdm-policy", "link"}
+)
+_SHORT: Final = 1_000
+"""Characters of header lines that are remembered: whoever sends more must not fill our memory."""
+_NOTHING: Final = Surroundings()
 _SITES: Final = 64
 """Robots files that are kept parsed: a crawler has thousands of pictures of one site."""
 
@@ -25,12 +31,31 @@ def read_all(seen: Surroundings) -> tuple[Signal, ...]:
 
     Nothing that is read here may permit (`observed`). Never raises.
     """
+    lines = tuple((name, value) for name, value in seen.headers if name.lower() in _READ)
+    if replace(seen, url=None, agents=(), headers=()) != _NOTHING:
+        return _read(seen)
+    if sum(len(value) for _, value in lines) + sum(map(len, seen.agents)) > _SHORT or _points_on(lines):
+        return _read(replace(seen, headers=lines))
+    return _remembered(lines, seen.agents)
+
+
+def _points_on(headers: Lines) -> bool:
+    """Whether a line may name another address, which depends on the picture's own."""
+    return any(name.lower() == "link" for name, _ in headers)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
+    return _read(Surroundings(headers=headers, agents=agents))
+
+
+def _read(seen: Surroundings) -> tuple[Signal, ...]:
     page = _page(seen)
     xmp = _xmp(seen)
     return tuple(
         signal
         for signal in (
-            *by_headers(seen.headers, seen.agents),
+            *_by_headers(seen.headers, seen.agents),
             *(_by_robots(seen) if seen.robots is not None else ()),
             _by_ai_txt(seen),
             noai.read_meta(page.metas, agents=seen.agents),
@@ -54,26 +79,6 @@ def observed(signals: Iterable[Signal]) -> tuple[Signal, ...]:
 
 def _is_embedded(signal: Signal) -> bool:
     return signal.standard in _EMBEDDED or signal.source.startswith(_IN_XMP)
-
-
-_READ: Final = frozenset({"content-usage", "content-signal", "x-robots-tag"})
-_SHORT: Final = 1_000
-"""Characters of header lines that are remembered: whoever sends more must not fill our memory."""
-
-
-def by_headers(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
-    """What the header lines of an answer say. TDMRep and RSL speak elsewhere too, and are not among them."""
-    lines = tuple((name, value) for name, value in headers if name.lower() in _READ)
-    if not lines:
-        return ()
-    if sum(len(value) for _, value in lines) + sum(map(len, agents)) > _SHORT:
-        return _by_headers(lines, agents)
-    return _remembered(lines, agents)
-
-
-@lru_cache(maxsize=16_384)
-def _remembered(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
-    return _by_headers(headers, agents)
 
 
 def _by_headers(headers: Lines, agents: tuple[str, ...]) -> tuple[Signal, ...]:
@@ -166,10 +171,12 @@ def _page(seen: Surroundings) -> Page:
 
 
 def _xmp(seen: Surroundings) -> Xmp | None:
-    packet = seen.xmp
-    if packet is None and seen.file is not None:
-        packet = containers.find_xmp(seen.file)
-    return None if packet is None else parse_xmp(packet)
+    packets: tuple[bytes, ...] = () if seen.xmp is None else (seen.xmp,)
+    if seen.file is not None:
+        packets += containers.find_xmp(seen.file)
+        if not packets and not containers.is_markable(seen.file):
+            return Xmp(notes=(Note("xmp_not_looked_for"),))
+    return parse_xmp(packets) if packets else None
 
 
 def _values(headers: Lines, name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The XMP packet of a file (ISO 16684-1): its properties, and the same packet with some of them set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,7 +15,8 @@ from holdout.errors import InvalidInput
 from holdout.signals import Note
 
 NOTES: Final = {
-    "xmp_unreadable": "The picture's XMP cannot be read, so it says nothing. Save the picture anew."
+    "xmp_not_looked_for": "XMP is read in JPEG, PNG and WebP files alone; this is another.",
+    "xmp_unreadable": "The picture's XMP cannot be read, so it says nothing. Save the picture anew.",
 }
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _MOST_DEPTH: Final = 100
@@ -47,38 +48,83 @@ class Xmp:
 
 def parse(packet: bytes) -> Xmp:
     """The properties of a packet. A broken one, or one with entities, has none and a note; never raises."""
-    document = _document(packet)
-    if document is None:
-        return Xmp(notes=(Note("xmp_unreadable"),), read=packet[:LIMIT])
+    return parse_all((packet,))
+
+
+def parse_all(packets: Sequence[bytes]) -> Xmp:
+    """The properties of all packets of a file together."""
+    read = b"".join(packets)
     found: dict[Name, list[str]] = {}
-    for description in _descriptions(document):
-        for name, values in _properties(description):
-            found.setdefault(name, []).extend(values)
-    return Xmp(MappingProxyType({n: tuple(v[:_MOST_VALUES]) for n, v in found.items()}), read=packet)
+    for packet in packets:
+        document = _document(packet)
+        if document is None:
+            return Xmp(notes=(Note("xmp_unreadable"),), read=read[:LIMIT])
+        for description in _descriptions(document):
+            for name, values in _properties(description):
+                found.setdefault(name, []).extend(values)
+    if any(len(values) > _MOST_VALUES for values in found.values()):
+        # What would be cut off may refuse.
+        return Xmp(notes=(Note("xmp_unreadable"),), read=read[:LIMIT])
+    return Xmp(MappingProxyType({name: tuple(values) for name, values in found.items()}), read=read)
 
 
-def merged(packet: bytes | None, said: Mapping[Name, Value], *, prefixes: Mapping[str, str]) -> bytes:
-    """The packet with these properties set, and all else in it kept. The same again gives the same octets.
+def merged(packet: bytes | None, said: Mapping[Name, Value | None], *, prefixes: Mapping[str, str]) -> bytes:
+    """The packet with these properties set (None: taken out), and all else in it kept. The same again gives
+    the same octets.
 
-    `prefixes` by namespace are used for what is written. Raises `InvalidInput` (`xmp_unreadable`): a packet
-    that cannot be read is never thrown away.
+    `prefixes` by namespace are used for what is written. Raises `InvalidInput`: `xmp_unreadable` (a packet
+    that cannot be read is never thrown away), `text_not_printable`.
     """
+    written = {name: value for name, value in said.items() if value is not None}
+    if not all(text.isprintable() for value in written.values() for text in _texts(value)):
+        raise InvalidInput("text_not_printable", "Give one line of at most 500 characters.")
     document = _document(packet if packet is not None else _EMPTY.encode())
     roots = document.getElementsByTagNameNS(RDF, "RDF") if document is not None else []
     if document is None or not roots:
         raise InvalidInput("xmp_unreadable", NOTES["xmp_unreadable"])
     for description in list(_descriptions(document)):
         _drop(description, said)
-    roots[0].appendChild(_written(document, said, prefixes))
+    roots[0].appendChild(_written(document, written, prefixes))
+    _hide_line_ends(document)
     whole: bytes = document.toxml(encoding="utf-8")
+    for hidden, reference in _HIDDEN.values():
+        whole = whole.replace(hidden.encode(), reference)
     return whole.partition(b"?>")[2] if whole.startswith(b"<?xml ") else whole
+
+
+_HIDDEN: Final = {
+    "\t": ("\ue009", b"&#9;"),
+    "\n": ("\ue00a", b"&#10;"),
+    "\r": ("\ue00d", b"&#13;"),
+}
+"""minidom writes these raw, and whoever reads them in an attribute then reads a blank."""
+
+
+def _hide_line_ends(node: Any) -> None:
+    for attribute in (node.attributes or {}).values() if isinstance(node, Element) else ():
+        for raw, (hidden, _) in _HIDDEN.items():
+            if raw in attribute.value:
+                attribute.value = attribute.value.replace(raw, hidden)
+    for child in node.childNodes:
+        if child.nodeType == child.TEXT_NODE and "\r" in child.data:
+            child.data = child.data.replace("\r", _HIDDEN["\r"][0])
+        _hide_line_ends(child)
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    return (
+        (value,) if isinstance(value, str) else tuple(value.values() if isinstance(value, Mapping) else value)
+    )
 
 
 def _document(packet: bytes) -> Document | None:
     if len(packet) > LIMIT:
         return None
     try:
-        document: Document = parseString(packet.strip(b"\x00 \t\r\n"), forbid_dtd=True)
+        is_utf16 = packet[:2] in (b"\xff\xfe", b"\xfe\xff")
+        document: Document = parseString(
+            packet if is_utf16 else packet.strip(b"\x00 \t\r\n"), forbid_dtd=True
+        )
     except (ExpatError, DefusedXmlException, ValueError, LookupError, RecursionError):
         return None
     return document if _is_shallow(document) else None
@@ -114,8 +160,8 @@ def _values(element: Element) -> list[str]:
     """The text of a property, or of each of its items; of a resource its address."""
     if element.hasAttributeNS(RDF, "resource"):
         return [element.getAttributeNS(RDF, "resource").strip()]
-    items = element.getElementsByTagNameNS(RDF, "li")
-    return [_text(each).strip() for each in (items[:_MOST_VALUES] if items else [element])]
+    items = [*element.getElementsByTagNameNS(RDF, "li"), *element.getElementsByTagNameNS(RDF, "value")]
+    return [_text(each).strip() for each in items or [element]]
 
 
 def _text(element: Element) -> str:
@@ -124,7 +170,7 @@ def _text(element: Element) -> str:
     return "".join(own) or address
 
 
-def _drop(description: Element, said: Mapping[Name, Value]) -> None:
+def _drop(description: Element, said: Mapping[Name, Value | None]) -> None:
     """Take these properties out, and the description if nothing is left in it."""
     for attribute in list(description.attributes.values()):
         if (attribute.namespaceURI, attribute.localName) in said:

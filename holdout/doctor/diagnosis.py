@@ -52,6 +52,7 @@ _REMARKS: Final = frozenset(
         "tdmrep_no_match",
         "ai_txt_silent",
         "rsl_no_match",
+        "xmp_not_looked_for",
         "cawg_legacy_label",
         "aipref_path_closed",
         "too_long",

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,15 @@ def test_a_signed_picture_is_read_and_a_broken_one_forbids_only(form: str) -> No
     assert signal is not None
     assert ALLOW not in signal.preferences.values()
     assert {"cawg_invalid", "cawg_unreadable"} & {note.code for note in signal.notes}
+
+
+def test_what_lies_in_the_current_folder_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "c2pa.py").write_text("raise SystemExit(print('{}'))")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    signal = cawg.read(signed(saved("PNG"), cawg.write({GEN: DENY}), media_type="image/png"))
+    assert signal is not None
+    assert signal.preferences[GEN] is DENY
 
 
 def test_a_manifest_that_lies_elsewhere_is_not_fetched() -> None:

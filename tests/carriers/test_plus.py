@@ -50,9 +50,8 @@ def mark(file: bytes, preferences: Preferences = NO_AI, **fields: Any) -> bytes:
 
 
 def xmp_of(file: bytes) -> xmp.Xmp:
-    found = containers.find_xmp(file)
-    assert found is not None
-    return xmp.parse(found)
+    (packet,) = containers.find_xmp(file)
+    return xmp.parse(packet)
 
 
 @pytest.mark.parametrize(("label", "expected"), VECTORS["plus"])
@@ -134,7 +133,7 @@ def test_what_stood_there_stays_and_an_old_value_goes() -> None:
     assert found.values("urn:label", "AIGC") == ('{"Label":"1"}',)
     assert len(found.values(plus.PLUS, "DataMining")) == 1
     assert b"<!-- kept -->" in marked
-    assert said(containers.find_xmp(marked) or b"")[UsageCategory.TRAIN_GEN] is DENY
+    assert said(*containers.find_xmp(marked))[UsageCategory.TRAIN_GEN] is DENY
 
 
 def test_a_packet_that_cannot_be_read_is_not_thrown_away() -> None:
@@ -151,6 +150,7 @@ def test_a_packet_that_cannot_be_read_is_not_thrown_away() -> None:
         ({"ai_input": "deny"}, "DMI-PROHIBITED-EXCEPTSEARCHENGINEINDEXING"),
         ({"search": "deny"}, "DMI-PROHIBITED"),
         ({"train_gen": "conditional"}, "DMI-PROHIBITED-SEECONSTRAINT"),
+        ({"train_gen": "deny", "train_other": "conditional"}, "DMI-PROHIBITED-AIMLTRAINING"),
         ({"train_gen": "allow"}, None),
         ({}, None),
     ],
@@ -174,7 +174,7 @@ def test_a_file_with_a_manifest_is_left_alone() -> None:
     body = b"caBX" + b"jumb"
     chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
     jpeg = saved("JPEG")
-    segment = b"\xff\xeb" + struct.pack(">H", 20) + b"JP" + b"\x00" * 16
+    segment = b"\xff\xeb" + struct.pack(">H", 20) + b"JP" + b"c2pa" * 4
     for file in (png[:33] + chunk + png[33:], jpeg[:2] + segment + jpeg[2:]):
         assert containers.has_manifest(file)
         with pytest.raises(InvalidInput, match="picture_has_manifest"):
@@ -185,7 +185,7 @@ def test_a_file_with_a_manifest_is_left_alone() -> None:
 def test_a_cut_file_is_refused_or_marked_and_never_an_error(form: str) -> None:
     file = saved(form)
     for length in [*range(120), len(file) // 2, len(file) - 1]:
-        assert containers.find_xmp(file[:length]) is None
+        assert containers.find_xmp(file[:length]) == ()
         with suppress(InvalidInput):
             mark(file[:length])
 
@@ -204,7 +204,8 @@ def test_compressed_xmp_in_png_is_read_up_to_a_limit() -> None:
         )
 
     assert xmp_of(with_text(packet("DMI-PROHIBITED"))).values(plus.PLUS, "DataMining") == ("DMI-PROHIBITED",)
-    assert len(containers.find_xmp(with_text(b" " * 50_000_000)) or b"") <= 1 << 20
+    (cut,) = containers.find_xmp(with_text(b" " * 50_000_000))
+    assert len(cut) <= 1 << 20
 
 
 def test_no_accident_makes_a_permission_of_a_denial() -> None:
@@ -222,3 +223,69 @@ def test_no_broken_file_is_an_unknown_error() -> None:
         containers.has_manifest(changed)
         with suppress(InvalidInput):
             mark(changed)
+
+
+def test_of_two_packets_both_are_read_and_neither_is_thrown_away() -> None:
+    jpeg = containers.place_xmp(saved("JPEG"), packet("DMI-ALLOWED"))
+    other = b"http://ns.adobe.com/xap/1.0/\x00" + packet("DMI-PROHIBITED")
+    doubled = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(other) + 2) + other + jpeg[2:]
+    signal = plus.read(xmp.parse_all(containers.find_xmp(doubled)))
+    assert signal is not None
+    assert signal.preferences[UsageCategory.TRAIN_GEN] is DENY
+    with pytest.raises(InvalidInput, match="xmp_unreadable"):
+        mark(doubled)
+
+
+def test_marking_again_takes_back_what_is_no_longer_said() -> None:
+    first = mark(saved("PNG"), PRESETS["licence-first"], policy="https://registry.example/p")
+    assert plus.tdm(xmp_of(first)) == ("1", "https://registry.example/p")
+    assert plus.tdm(xmp_of(mark(first))) == ("1", None)
+    search = {UsageCategory.SEARCH: DENY}
+    assert plus.tdm(xmp_of(mark(first, search))) == (None, None)
+
+
+def test_of_several_reservations_one_reserves() -> None:
+    more = '<t:reservation xmlns:t="http://www.w3.org/ns/tdmrep/">0</t:reservation>'
+    more += '<u:reservation xmlns:u="http://www.w3.org/ns/tdmrep#">1</u:reservation>'
+    assert plus.tdm(xmp.parse(packet("DMI-ALLOWED", more=more)))[0] == "1"
+
+
+def test_a_thousand_permissions_hide_no_refusal() -> None:
+    more = "<plus:DataMining>DMI-ALLOWED</plus:DataMining>" * 1_000
+    more += "<plus:DataMining>DMI-PROHIBITED</plus:DataMining>"
+    assert Preference.ALLOW not in said(packet("DMI-ALLOWED", more=more)).values()
+
+
+@pytest.mark.parametrize("value", ["http://evil.example/not/DMI-ALLOWED", "DMI-MAYBE"])
+def test_a_value_that_nobody_understands_permits_nothing_beside_it(value: str) -> None:
+    more = f"<plus:DataMining>{value}</plus:DataMining>"
+    assert said(packet("DMI-ALLOWED", more=more)) == {}
+
+
+def test_utf_16_and_structured_values_are_read() -> None:
+    text = packet("DMI-PROHIBITED").decode().removeprefix("\ufeff")
+    assert said(text.encode("utf-16"))[UsageCategory.TRAIN_GEN] is DENY
+    inner = "<rdf:Description><rdf:value>DMI-PROHIBITED</rdf:value></rdf:Description>"
+    assert said(packet(inner))[UsageCategory.TRAIN_GEN] is DENY
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", "two\nlines"])
+def test_text_that_no_packet_can_carry_is_refused(text: str) -> None:
+    for fields in ({"statement": text}, {"creator": text}):
+        with pytest.raises(InvalidInput, match="text_not_printable"):
+            mark(saved("PNG"), NO_AI, **fields)
+
+
+def test_line_ends_in_what_stood_there_survive() -> None:
+    before = packet("DMI-ALLOWED").replace(
+        b'rdf:about=""', b'rdf:about="" xmlns:my="urn:x" my:note="a&#10;b&#9;c&#13;d"'
+    )
+    marked = mark(containers.place_xmp(saved("PNG"), before))
+    assert xmp_of(marked).values("urn:x", "note") == ("a\nb\tc\rd",)
+    assert mark(marked) == marked
+
+
+def test_a_picture_whose_manifest_lies_elsewhere_is_left_alone() -> None:
+    remote = '<d:provenance xmlns:d="http://purl.org/dc/terms/">https://x.example/m.c2pa</d:provenance>'
+    with pytest.raises(InvalidInput, match="picture_has_manifest"):
+        mark(containers.place_xmp(saved("JPEG"), packet("DMI-ALLOWED", more=remote)))

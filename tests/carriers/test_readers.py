@@ -107,6 +107,18 @@ def test_what_a_file_says_overrules_nothing_that_its_site_says() -> None:
         assert of_signals(signals).uses[UsageCategory.TDM] == ("deny" if reserving else "unknown")
 
 
+def test_files_whose_xmp_nobody_reads_are_said_to_be() -> None:
+    (signal,) = read_all(Surroundings(file=saved("GIF")))
+    assert [note.code for note in signal.notes] == ["xmp_not_looked_for"]
+
+
+def test_headers_alone_say_what_they_say_among_others() -> None:
+    alone = read_all(Surroundings(headers=HEADERS[:3]))
+    among = read_all(Surroundings(headers=HEADERS[:3], page=b"<p>"))
+    assert alone == among
+    assert len(alone) == 3
+
+
 def test_what_came_with_an_iscc_is_read() -> None:
     for said in (b'{"tdm_reservation": 1}', b'{"train-ai": "false"}'):
         (signal,) = read_all(Surroundings(iscc=said))
