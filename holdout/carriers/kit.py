@@ -24,6 +24,7 @@ from holdout.vocabulary import Preference, Preferences, UsageCategory
 
 LANGUAGES: Final = ("en", "zh-Hans")
 _WORDS: Final = Path(__file__).with_name("kit.toml")
+_PLATFORMS: Final = Path(__file__).with_name("platforms.toml")
 _EPOCH: Final = (2026, 1, 1, 0, 0, 0)
 """Of the files in the archive: the same choice gives the same octets."""
 _REFUSED: Final = frozenset({Preference.DENY, Preference.CONDITIONAL})
@@ -305,6 +306,27 @@ _WRITERS: Final[Mapping[str, Callable[[Choice], str | bytes | None]]] = MappingP
         "mark": _mark,
     }
 )
+
+
+def ending(marked: bytes) -> str:
+    """The usual ending of the name of a marked copy."""
+    return {b"\x89": "png", b"R": "webp"}.get(marked[:1], "jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class Platforms:
+    """What platforms keep of a picture's metadata, and who found that."""
+
+    source: str
+    url: str
+    kept: Mapping[str, str]
+    """By platform; empty: nothing. None keeps what a marked copy says."""
+
+
+@cache
+def platforms() -> Platforms:
+    """The table in `platforms.toml`, read once in a process."""
+    return Platforms(**tomllib.loads(_PLATFORMS.read_text(encoding="utf-8")))
 
 
 @cache

@@ -74,6 +74,7 @@ def test_the_kit_is_shown_and_taken_away(client: Client) -> None:
     asked = {"preset": "no-ai", "site": "https://portfolio.example/gallery"}
     page = client.get("/kit", asked).content.decode()
     assert "Content-Usage: train-ai=n, ai-use=n" in page
+    assert "Instagram" in page
     packed = client.get("/kit", {**asked, "format": "zip"})
     assert packed["Content-Type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(packed.content)) as whole:
@@ -99,6 +100,7 @@ def test_a_picture_comes_back_marked_and_unchanged(client: Client) -> None:
     file = saved("PNG")
     answered = marked(client, file)
     assert answered.status_code == 200
+    assert answered["Content-Disposition"] == 'attachment; filename="no-ai.png"'
     assert frames(answered.content) == frames(file)
     signal = plus.read(xmp.parse_all(containers.find_xmp(answered.content)))
     assert signal is not None

@@ -67,22 +67,15 @@ def kit(request: HttpRequest) -> HttpResponse:
         # From a work's page: its number and what it says stand in the form already.
         given = {name: request.GET[name] for name in ("preset", "number") if name in request.GET}
         form = KitForm(initial=given)
-        return render(request, "web/kit.html", {"form": form, "mark": MarkForm(auto_id=_MARK_IDS)})
+        return _kit_page(request, form)
     form = KitForm(request.GET)
     if not form.is_valid():
-        return render(
-            request, "web/kit.html", {"form": form, "mark": MarkForm(auto_id=_MARK_IDS)}, status=422
-        )
+        return _kit_page(request, form, status=422)
     try:
         choice = form.choice(lambda typed: request.build_absolute_uri(reverse("number", args=[typed])))
     except HoldoutError as error:
         form.add_error(None, refusal_words(error))
-        return render(
-            request,
-            "web/kit.html",
-            {"form": form, "mark": MarkForm(auto_id=_MARK_IDS)},
-            status=error.http_status,
-        )
+        return _kit_page(request, form, status=error.http_status)
     if request.GET.get("format") == "zip":
         headers = {"Content-Disposition": 'attachment; filename="no-ai-kit.zip"'}
         return HttpResponse(kits.archive(choice), content_type="application/zip", headers=headers)
@@ -92,8 +85,19 @@ def kit(request: HttpRequest) -> HttpResponse:
     ]
     query = request.GET.copy()
     query["format"] = "zip"
-    context = {"form": form, "mark": MarkForm(auto_id=_MARK_IDS), "pieces": pieces, "zip": query.urlencode()}
-    return render(request, "web/kit.html", context)
+    return _kit_page(request, form, pieces=pieces, zip=query.urlencode())
+
+
+def _kit_page(
+    request: HttpRequest, form: KitForm, *, mark: MarkForm | None = None, status: int = 200, **more: Any
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "mark": mark or MarkForm(auto_id=_MARK_IDS),
+        "platforms": kits.platforms(),
+        **more,
+    }
+    return render(request, "web/kit.html", context, status=status)
 
 
 @require_http_methods(["POST"])
@@ -108,9 +112,10 @@ def marked(request: HttpRequest) -> HttpResponse:
             form.add_error("picture", refusal_words(error))
             status = error.http_status
         else:
-            headers = {"Content-Disposition": 'attachment; filename="no-ai-copy"'}
+            name = f"no-ai.{kits.ending(file)}"
+            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return HttpResponse(file, content_type="application/octet-stream", headers=headers)
-    return render(request, "web/kit.html", {"form": KitForm(), "mark": form}, status=status)
+    return _kit_page(request, KitForm(), mark=form, status=status)
 
 
 def _marked(form: MarkForm) -> bytes:
