@@ -1,6 +1,6 @@
 """A vendor's HTTP client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +12,14 @@ Post = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
-def nothing_spent_yet() -> None:
-    """All tests come from one address: what one spent, the next must not lack."""
+def nothing_spent() -> Iterator[None]:
+    """All tests come from one address: what one spent, the next must not lack, here or in another folder."""
+    _forget_what_was_spent()
+    yield
+    _forget_what_was_spent()
+
+
+def _forget_what_was_spent() -> None:
     with Redis.from_url(settings.REDIS_URL) as valkey:
         if spent := valkey.keys("holdout:quota:*"):
             valkey.delete(*spent)
