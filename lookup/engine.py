@@ -197,7 +197,7 @@ def _verdict(looked: Looked, first: int, count: int, signals: Sequence[Signal]) 
 def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:
     """What follows, now, from what is said of a work, for somebody who holds the very file."""
     as_of = head()
-    assurance = work_assurance(work, as_of=as_of.log_index)
+    proven = work_assurance(work, as_of=as_of.log_index)
     said = statements_in_force(works=[work.pk], locators=[], as_of=as_of.log_index)
     statements = [
         MatchedStatement(
@@ -205,10 +205,10 @@ def answer_about(work: Work) -> Mapping[UsageCategory, Outcome]:
             declarant=s.declarant,
             preferences=s.preferences,
             method=MatchMethod.EXACT_FILE,
-            assurance=assurance,
+            assurance=proven.level,
             declared_at=s.declared_at,
             ended_at=s.ended_at,
-            vouched=s.vouched,
+            vouched=s.vouched or not proven.permits,
         )
         for s in said
     ]

@@ -18,7 +18,9 @@ from holdout.fingerprints.algorithms import ISCC_INSTANCE, PIXELS_SHA256, SHA256
 from holdout.fingerprints.picture import PictureFingerprints
 from holdout.index.pictures import RegisteredPicture, Standing
 from holdout.index.records import RECORD
+from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW
 from holdout.vocabulary import UsageCategory
+from registry import assurances
 
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
 _PICTURES_AT_ONCE: Final = 500
@@ -42,7 +44,7 @@ _SAID: Final = " + ".join(
 """What `holdout.index.said` makes of a statement's preferences, in SQL."""
 
 _RECORD: Final = f"""
-substr(s.public_id, 5), substr(d.public_id, 5), entry.index, {_SAID}, {{assurance}}, s.vouched::int
+substr(s.public_id, 5), substr(d.public_id, 5), entry.index, {_SAID}, {{assurance}}, ({{only_restricts}})::int
 """
 
 _IN_FORCE: Final = """
@@ -55,27 +57,23 @@ WHERE NOT EXISTS (
 )
 """
 
-_PLACE_ASSURANCE: Final = """
-COALESCE((
-    SELECT max(p.level) FROM registry_authorization p
-    JOIN ledger_logentry proof ON proof.record_id = p.public_id AND proof.index <= %(as_of)s
-    WHERE p.locator_id = l.id AND p.declarant_id = l.declarant_id
-), 0)
+_FILE_ASSURANCE: Final = f"""
+CASE WHEN {assurances.OF_FILE} >= {assurances.UPLOADED}
+THEN GREATEST({assurances.OF_FILE}, {assurances.BY_PLACES}) ELSE {assurances.OF_FILE} END
 """
 
-_FILE_ASSURANCE: Final = """
-COALESCE((
-    SELECT max(p.level) FROM registry_authorization p
-    JOIN ledger_logentry proof ON proof.record_id = p.public_id AND proof.index <= %(as_of)s
-    WHERE p.asset_id = a.id
-), 0)
+_FILE_MAY_ONLY_RESTRICT: Final = f"""
+s.vouched OR {assurances.OF_FILE} < {int(LEAST_ASSURANCE_TO_ALLOW)}
 """
+
+_PLACE_RECORD: Final = _RECORD.format(assurance=assurances.OF_PLACE, only_restricts="s.vouched")
+_FILE_RECORD: Final = _RECORD.format(assurance=_FILE_ASSURANCE, only_restricts=_FILE_MAY_ONLY_RESTRICT)
 
 _PLACES: Final = f"""
-SELECT l.key, {_RECORD.format(assurance=_PLACE_ASSURANCE)}
+SELECT l.key, {_PLACE_RECORD}
 FROM registry_locator l JOIN consent_statement s ON s.locator_id = l.id {_IN_FORCE} {{restriction}}
 UNION ALL
-SELECT l.key, {_RECORD.format(assurance=_PLACE_ASSURANCE)}
+SELECT l.key, {_PLACE_RECORD}
 FROM registry_locator l
 JOIN ledger_logentry placed ON placed.record_id = l.registration AND placed.index <= %(as_of)s
 JOIN consent_statement s ON s.work_id = l.work_id {_IN_FORCE} {{restriction}}
@@ -85,9 +83,10 @@ _EXACT: Final = ", ".join(f"'{algorithm.id}'" for algorithm in (SHA256, PIXELS_S
 """What a file is found by as the very file: hashes of 256 bits, so that all of them are keys of one table."""
 
 _FILES: Final = f"""
-SELECT encode(f.value, 'hex'), {_RECORD.format(assurance=_FILE_ASSURANCE)}
+SELECT encode(f.value, 'hex'), {_FILE_RECORD}
 FROM registry_fingerprint f
 JOIN registry_asset a ON a.id = f.asset_id
+JOIN registry_work w ON w.id = a.work_id
 JOIN ledger_logentry uploaded ON uploaded.record_id = a.public_id AND uploaded.index <= %(as_of)s
 JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm IN ({_EXACT}) {{restriction}}
 """  # noqa: S608
@@ -99,8 +98,12 @@ WITH changed AS (
 ), said AS (
     SELECT s.work_id, s.locator_id FROM consent_statement s JOIN changed ON changed.record_id = s.public_id
 ), proven AS (
-    SELECT p.asset_id, p.locator_id FROM registry_authorization p JOIN changed ON changed.record_id =
-    p.public_id
+    SELECT p.asset_id, p.locator_id, p.declarant_id FROM registry_authorization p
+    JOIN changed ON changed.record_id = p.public_id
+    UNION ALL
+    SELECT p.asset_id, p.locator_id, p.declarant_id FROM registry_lapse x
+    JOIN changed ON changed.record_id = x.public_id
+    JOIN registry_authorization p ON x.authorization_id IN (p.id, p.rests_on_id)
 )
 """
 
@@ -115,6 +118,11 @@ SELECT DISTINCT f.value FROM registry_fingerprint f JOIN registry_asset a ON a.i
 WHERE f.algorithm IN ({_EXACT}) AND (
     a.id IN (SELECT asset_id FROM proven)
     OR a.work_id IN (SELECT work_id FROM said)
+    -- Who controls a place is better proven for all that they uploaded.
+    OR a.work_id IN (
+        SELECT w.id FROM registry_work w JOIN proven ON proven.declarant_id = w.declarant_id
+        WHERE proven.locator_id IS NOT NULL
+    )
     OR a.public_id IN (SELECT record_id FROM changed)
 )
 """  # noqa: S608

@@ -33,6 +33,14 @@ def observation_id() -> str:
     return new_id("obs")
 
 
+def challenge_id() -> str:
+    return new_id("chl")
+
+
+def lapse_id() -> str:
+    return new_id("lps")
+
+
 def standing_id() -> str:
     return new_id("std")
 
@@ -182,6 +190,13 @@ class Locator(models.Model):
     target = models.TextField(help_text="As the declarant gave it.")
     key = models.TextField(help_text="The canonical key's text.")
     key_check = models.BinaryField(max_length=16, help_text="holdout.urls.key_check of the key.")
+    belongs_to = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="belongings",
+        help_text="The place with which this one is proven and spoken of: another address of one account.",
+    )
     registration = models.CharField(
         max_length=40,
         blank=True,
@@ -204,7 +219,7 @@ class Locator(models.Model):
             ),
         ]
         indexes = [
-            # registry.queries.locators_by_check, lookup.feed.said_of_places
+            # lookup.feed.said_of_places, registry.control
             models.Index(name="locator_key_check", fields=["key_check"]),
             # lookup.feed.changed_places
             models.Index(
@@ -218,8 +233,38 @@ class Locator(models.Model):
         return self.public_id
 
 
+class Challenge(models.Model):
+    """A code that a declarant is asked to put where only who controls a place can put it."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=challenge_id, editable=False)
+    locator = models.ForeignKey(Locator, on_delete=models.CASCADE, related_name="challenges")
+    code = models.CharField(max_length=26, unique=True, editable=False)
+    expires_at = models.DateTimeField(help_text="Not met by then, it is replaced.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Sighting(models.Model):
+    """A member of staff saw a challenge's code with their own eyes, where strangers' programs cannot look."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="sightings")
+    staff = models.BigIntegerField(help_text="The user's number.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sighting_once", fields=["challenge", "staff"])]
+
+    def __str__(self) -> str:
+        return f"{self.staff} saw {self.challenge_id}"
+
+
 class Authorization(models.Model):
-    """Proof that a declarant controls one asset or one locator, and how strong it is."""
+    """Proof that a declarant controls one asset or one locator, and how strong it is.
+
+    It holds from its log index up to that of its lapse, or of the lapse of the one that it rests on.
+    """
 
     public_id = models.CharField(max_length=40, unique=True, default=authorization_id, editable=False)
     declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="authorizations")
@@ -227,6 +272,19 @@ class Authorization(models.Model):
     locator = models.ForeignKey(Locator, on_delete=models.CASCADE, null=True, related_name="authorizations")
     level = models.PositiveSmallIntegerField(choices=[(level.value, level.name) for level in Assurance])
     method = models.CharField(max_length=30, help_text="How it was proven: upload, operator, dns ...")
+    challenge = models.ForeignKey(
+        Challenge, on_delete=models.PROTECT, null=True, related_name="authorizations"
+    )
+    rests_on = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="carried",
+        help_text="The proof of a place that this one lies in or belongs to.",
+    )
+    where = models.TextField(blank=True, db_default="", help_text="The address at which the code stood.")
+    due_at = models.DateTimeField(null=True, help_text="When it is looked at again; none: never.")
+    missing_since = models.DateTimeField(null=True, help_text="The code has not been found since.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -239,6 +297,35 @@ class Authorization(models.Model):
                 name="authorization_level", condition=models.Q(level__gte=0, level__lte=5)
             ),
         ]
+        indexes = [
+            # registry.assurances.BY_PLACES
+            models.Index(
+                name="authorization_of_a_place",
+                fields=["declarant"],
+                condition=models.Q(locator__isnull=False, rests_on__isnull=True, level__gte=2),
+            ),
+            # registry.upkeep.due
+            models.Index(
+                name="authorization_due", fields=["due_at"], condition=models.Q(due_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Lapse(models.Model):
+    """From its log index on a proof holds no more."""
+
+    class Reason(models.TextChoices):
+        GONE = "gone"
+        """The code was not found for longer than is waited."""
+        STAFF = "staff"
+
+    public_id = models.CharField(max_length=40, unique=True, default=lapse_id, editable=False)
+    authorization = models.OneToOneField(Authorization, on_delete=models.PROTECT, related_name="lapse")
+    reason = models.CharField(max_length=5, choices=Reason)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return self.public_id

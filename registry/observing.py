@@ -3,16 +3,13 @@
 Only places whose control is proven: nobody may send us to look at somebody else's.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import User
 from holdout.doctor.diagnosis import Diagnosis, as_json, diagnose
 from holdout.doctor.visit import go_round
 from holdout.errors import HoldoutError
@@ -22,6 +19,7 @@ from holdout.vocabulary import Preference
 from ledger.models import Log
 from ledger.services import append
 from registry.models import Locator, Observation
+from registry.notices import tell
 
 EVERY: Final = timedelta(days=7)
 AGAIN: Final = timedelta(hours=6)
@@ -119,11 +117,4 @@ def observation_record(observation: Observation, diagnosis: Diagnosis) -> dict[s
 def _warn(locator: Locator, observation: Observation) -> None:
     missing = "\n".join(f"- {standard}: {place}" for standard, place in observation.missing)
     text = _WARNING.format(place=locator.target, missing=missing)
-    people = list(_people(locator))
-    if people:
-        send_mail("Holdout: a signal is gone / 声明已消失", text, None, people, fail_silently=True)
-
-
-def _people(locator: Locator) -> Iterator[str]:
-    members = User.objects.filter(memberships__organization=locator.declarant.organization_id)
-    yield from members.values_list("email", flat=True)
+    tell(locator.declarant, subject="Holdout: a signal is gone / 声明已消失", text=text)

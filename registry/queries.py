@@ -3,7 +3,7 @@
 What is not sequenced at `as_of` (a log index) does not exist here.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
@@ -13,7 +13,8 @@ from accounts.models import Organization
 from holdout.errors import NotFound
 from holdout.fingerprints.algorithms import SHA256, parse_code
 from holdout.ids import is_public_id
-from holdout.resolution import Assurance
+from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
+from registry import assurances
 from registry.models import Asset, Authorization, Standing, Work
 
 
@@ -28,13 +29,11 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundLocator:
-    """A place that covers an asked URL; `work` is set where it is a work's place."""
+class Proven:
+    """How well a file is proven, and whether that suffices to permit something."""
 
-    key_check: bytes
-    locator: int
-    work: int | None
-    assurance: Assurance
+    level: Assurance
+    permits: bool
 
 
 _CLAIMS = """
@@ -47,22 +46,10 @@ GROUP BY a.id, w.organization_id
 ORDER BY a.id
 """
 
-_ASSET_ASSURANCES = """
-SELECT p.asset_id, MAX(p.level)
-FROM registry_authorization p
-JOIN ledger_logentry proof ON proof.record_id = p.public_id
-WHERE p.asset_id = ANY(%(assets)s) AND proof.index <= %(as_of)s
-GROUP BY p.asset_id
-"""
-
-_LOCATORS = """
-SELECT l.key_check, l.id, l.work_id, COALESCE(MAX(p.level) FILTER (WHERE proof.index <= %(as_of)s), 0)
-FROM registry_locator l
-LEFT JOIN registry_authorization p ON p.locator_id = l.id AND p.declarant_id = l.declarant_id
-LEFT JOIN ledger_logentry proof ON proof.record_id = p.public_id
-WHERE l.key_check = ANY(%(checks)s)
-GROUP BY l.id
-"""
+_PROVEN = f"""
+SELECT {assurances.OF_FILE}, {assurances.BY_PLACES}
+FROM registry_asset a JOIN registry_work w ON w.id = a.work_id WHERE w.id = %(work)s
+"""  # noqa: S608
 
 
 def claims_of(digests: Mapping[str, Collection[bytes]]) -> list[Claim]:
@@ -97,26 +84,14 @@ def last_standings(assets: Collection[int]) -> dict[int, tuple[str, str]]:
     return {row.asset_id: (row.standing, row.reason) for row in last}
 
 
-def asset_assurances(assets: Collection[int], *, as_of: int) -> dict[int, Assurance]:
-    """How well each of these assets is proven, where it is at all."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ASSET_ASSURANCES, {"assets": list(assets), "as_of": as_of})
-        return {asset: Assurance(level) for asset, level in cursor.fetchall()}
-
-
-def locators_by_check(checks: Sequence[bytes], *, as_of: int) -> list[FoundLocator]:
-    """The places whose canonical key has one of these checks (`holdout.urls.key_check`)."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCATORS, {"checks": list(checks), "as_of": as_of})
-        return [
-            FoundLocator(bytes(check), locator, work, Assurance(level))
-            for check, locator, work, level in cursor.fetchall()
-        ]
+def holding_authorizations() -> QuerySet[Authorization]:
+    """The proofs that have not lapsed, sequenced or not."""
+    return Authorization.objects.filter(lapse=None, rests_on__lapse=None)
 
 
 def locator_assurances(locators: Collection[int]) -> dict[int, Assurance]:
-    """The best proof on record for each of these places that has one, sequenced or not."""
-    best = Authorization.objects.filter(locator__in=locators).values("locator").annotate(best=Max("level"))
+    """The best proof that holds for each of these places that has one, sequenced or not."""
+    best = holding_authorizations().filter(locator__in=locators).values("locator").annotate(best=Max("level"))
     return {row["locator"]: Assurance(row["best"]) for row in best}
 
 
@@ -147,7 +122,12 @@ def work_with_id(public_id: str) -> Work:
     return work
 
 
-def work_assurance(work: Work, *, as_of: int) -> Assurance:
+def work_assurance(work: Work, *, as_of: int) -> Proven:
     """The best proof for any file of a work."""
-    assets = work.assets.values_list("pk", flat=True)
-    return max(asset_assurances(assets, as_of=as_of).values(), default=Assurance.L0)
+    with connection.cursor() as cursor:
+        cursor.execute(_PROVEN, {"work": work.pk, "as_of": as_of})
+        rows = cursor.fetchall()
+    own = max((row[0] for row in rows), default=0)
+    by_places = max((row[1] for row in rows), default=0)
+    level = max(own, by_places) if own >= assurances.UPLOADED else own
+    return Proven(Assurance(level), permits=own >= LEAST_ASSURANCE_TO_ALLOW)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from registry.models import Asset, Authorization, Locator, Standing, Work
+from registry.models import Asset, Authorization, Lapse, Locator, Standing, Work
 
 
 def asset_record(asset: Asset, fingerprints: Mapping[str, bytes], *, looks: bytes) -> dict[str, Any]:
@@ -40,7 +40,13 @@ def authorization_record(proof: Authorization) -> dict[str, Any]:
         "subject": None if subject is None else subject.public_id,
         "level": proof.level,
         "method": proof.method,
+        **({"rests_on": proof.rests_on.public_id} if proof.rests_on else {}),
     }
+
+
+def lapse_record(lapse: Lapse) -> dict[str, Any]:
+    """The end of a proof, and of those that rest on it."""
+    return {"lapse": lapse.public_id, "authorization": lapse.authorization.public_id, "reason": lapse.reason}
 
 
 def places_record(registration: str, work: Work, places: Iterable[Locator]) -> dict[str, Any]:

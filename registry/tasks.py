@@ -1,11 +1,11 @@
-"""Celery's shells round `registry.ingest` and `registry.observing`."""
+"""Celery's shells round what `registry` does in workers and by the clock."""
 
 from datetime import UTC, datetime
 
 from celery import shared_task
 
 from registry import ingest as worker
-from registry import observing
+from registry import observing, upkeep
 
 _PLACES_AT_ONCE = 20
 _PLACE_SECONDS = 600
@@ -31,3 +31,15 @@ def observe_places() -> None:
     """Send somebody to each place that is due; one who does not get there in time is sent again."""
     for locator_id in observing.due(now=datetime.now(UTC), most=_PLACES_AT_ONCE):
         observe.apply_async(kwargs={"locator_id": locator_id}, expires=_PLACE_SECONDS)
+
+
+@shared_task
+def recheck(*, authorization_id: str) -> None:
+    upkeep.recheck(authorization_id=authorization_id)
+
+
+@shared_task
+def recheck_proofs() -> None:
+    """Send somebody to each proof that is due; one who does not get there in time is sent again."""
+    for authorization_id in upkeep.due(now=datetime.now(UTC), most=_PLACES_AT_ONCE):
+        recheck.apply_async(kwargs={"authorization_id": authorization_id}, expires=_PLACE_SECONDS)

@@ -7,12 +7,11 @@ from typing import Any
 from consent.queries import LoggedStatement, StatementInForce, history_of, said_of_works
 from holdout.errors import NotFound
 from holdout.ids import is_public_id
-from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
 from holdout.vocabulary import Preference
 from ledger import queries as ledger
 from lookup.hits import Asked, seen_copies, who_asked
 from registry.models import Asset, Locator, Work
-from registry.queries import work_assurance
+from registry.queries import Proven, work_assurance
 from web.copies import DrawnCopy, drawn
 
 
@@ -32,7 +31,7 @@ class WorkDetails:
     asset: Asset | None
     sha256: str
     places: list[Locator]
-    level: Assurance
+    proven: Proven
     history: list[LoggedStatement]
     said: LoggedStatement | None
     receipt: dict[str, Any] | None
@@ -50,7 +49,7 @@ class WorkDetails:
     def permits_in_vain(self) -> bool:
         """Whether it says "yes" to something with a proof that cannot permit (lookups answer `unknown`)."""
         said = self.said.preferences.values() if self.said else ()
-        return Preference.ALLOW in said and self.level < LEAST_ASSURANCE_TO_ALLOW
+        return Preference.ALLOW in said and not self.proven.permits
 
 
 def with_what_is_said(works: Iterable[Work]) -> list[ListedWork]:
@@ -70,7 +69,7 @@ def details_of(work: Work) -> WorkDetails:
         asset=asset,
         sha256=_sha256(asset),
         places=list(work.locators.order_by("pk")),
-        level=work_assurance(work, as_of=ledger.head().log_index),
+        proven=work_assurance(work, as_of=ledger.head().log_index),
         history=history,
         said=logged[0] if logged else None,
         receipt=ledger.receipt(logged[0].statement.public_id) if logged else None,

@@ -51,6 +51,9 @@ HOLDOUT_IN_FLIGHT = {
     "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
     "doctor": env_int("HOLDOUT_IN_FLIGHT_DOCTOR", 2),
 }
+# Name servers (IP addresses, by comma) that are asked for a domain's proof, and must agree; none: the
+# machine's own.
+HOLDOUT_DNS_SERVERS = [s.strip() for s in env_str("HOLDOUT_DNS_SERVERS", "").split(",") if s.strip()]
 # The page about us that other hosts are told when we ask them for something.
 HOLDOUT_CONTACT_URL = env_str("HOLDOUT_CONTACT_URL", "")
 # Of the lookups inside, how many compute at the same time; the others wait for their turn.
@@ -258,6 +261,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget-answers": {"task": "accounts.tasks.sweep", "schedule": 3600.0},
     "observe-places": {
         "task": "registry.tasks.observe_places",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "recheck-proofs": {
+        "task": "registry.tasks.recheck_proofs",
         "schedule": 600.0,
         "options": {"expires": 600},
     },

@@ -49,7 +49,7 @@ def read_page(read: bytes) -> Page:
     licences: list[str] = []
     documents: list[bytes] = []
     pictures: list[str] = []
-    for name, attributes, content in _elements(text):
+    for name, attributes, content in elements(text):
         if name == "meta" and attributes.get("name"):
             metas.append((attributes["name"].strip().lower(), attributes.get("content", "")))
         elif name == "link" and _is_licence(attributes):
@@ -67,7 +67,7 @@ def read_page(read: bytes) -> Page:
     )
 
 
-def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
+def elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
     """Each start tag that a browser sees: name, attributes, and what stands inside a raw one."""
     lowered = text.lower() if text.isascii() else _ascii_lower(text)
     at = 0

@@ -22,7 +22,7 @@ RECORD: Final[np.dtype[np.void]] = np.dtype(
 """
 
 VOUCHED: Final = 1
-"""Flag: declared for somebody else, may only restrict."""
+"""Flag: may only restrict: declared for somebody else, or on a file that is not proven well enough."""
 DISPUTED: Final = 2
 """Flag: keeps its restrictions and loses its permissions."""
 

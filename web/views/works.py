@@ -112,7 +112,7 @@ def _work_page(
         "details": details,
         "name": name_of(said),
         "lines": said_lines(said),
-        "proof": proof_words(details.level),
+        "proof": proof_words(details.proven.level),
         "number": _number(details.history),
         "preset": preset_of(said) or "",
         "history": [(line, name_of(line.preferences)) for line in details.history],
