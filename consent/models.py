@@ -70,3 +70,15 @@ class Statement(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class Intention(models.Model):
+    """What a declarant wants to have said of a place as soon as it is proven; then it becomes a statement."""
+
+    locator = models.OneToOneField(Locator, on_delete=models.CASCADE, related_name="intention")
+    preferences = models.JSONField(help_text="Use -> preference.")
+    terms_url = models.URLField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"intention for {self.locator_id}"

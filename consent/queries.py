@@ -11,7 +11,7 @@ from consent.models import Statement
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import LogEntry
 from ledger.queries import entries_of
-from registry.models import Work
+from registry.models import Locator, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,14 @@ def current_statement(work: Work) -> Statement | None:
     return Statement.objects.filter(work=work, declarant=work.declarant, superseded_by=None).first()
 
 
-def history_of(work: Work) -> list[LoggedStatement]:
-    """Everything that the work's declarant has said of it, newest first."""
-    statements = list(work.statements.filter(declarant=work.declarant_id).order_by("-pk"))
+def unsuperseded_of(place: Locator) -> Statement | None:
+    """What the place's declarant says of it now, sequenced or not."""
+    return Statement.objects.filter(locator=place, declarant=place.declarant_id, superseded_by=None).first()
+
+
+def history_of(subject: Work | Locator) -> list[LoggedStatement]:
+    """Everything that the declarant of a work or a place has said of it, newest first."""
+    statements = list(subject.statements.filter(declarant=subject.declarant_id).order_by("-pk"))
     entries = entries_of(statement.public_id for statement in statements)
     return [_logged(statement, entries.get(statement.public_id)) for statement in statements]
 
@@ -112,6 +117,16 @@ def chain_of_number(letters: str) -> list[LoggedStatement]:
     entries = entries_of(statement.public_id for statement in statements)
     logged = [_logged(statement, entries.get(statement.public_id)) for statement in statements]
     return [line for line in logged if line.index is not None]
+
+
+def said_of_places(places: Iterable[Locator]) -> dict[int, Preferences]:
+    """What is said of each of these places now, sequenced or not, by primary key; {} for withdrawn."""
+    said = Statement.objects.filter(locator__in=places, superseded_by=None)
+    return {
+        s.locator_id: _preferences([getattr(s, use.value) for use in UsageCategory])
+        for s in said
+        if s.locator_id is not None
+    }
 
 
 def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:

@@ -4,17 +4,22 @@ A work's title is for its creator alone, and fingerprints are for the matching: 
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from accounts.desk import Desk, organization_filter
-from registry.models import Asset, Authorization, Declarant, Locator, Standing, Work
+from accounts.services import record
+from registry.control import saw_code
+from registry.models import Asset, Authorization, Challenge, Declarant, Lapse, Locator, Standing, Work
 from registry.services import set_standing
+from registry.upkeep import lapse
 
 
 @admin.register(Declarant)
@@ -103,10 +108,81 @@ class LocatorDesk(Desk):
     fields = ("public_id", "declarant", "work", "kind", "target", "key", "created_at")
 
 
+@admin.register(Challenge)
+class ChallengeDesk(Desk):
+    """Accounts whose code waits for eyes: where programs of strangers are shown nothing, two people look."""
+
+    list_display = ("public_id", "account", "code", "seen_by", "expires_at")
+    list_select_related = ("locator__declarant",)
+    search_fields = ("=public_id", "=code")
+    fields = ("public_id", "account", "code", "seen_by", "expires_at", "created_at")
+    readonly_fields = ("account", "seen_by")
+    actions = ("see",)
+    refusals = {
+        "challenge_expired": _("This code is over a day old; there is a new one."),
+        "already_seen": _("You confirmed this one already; a colleague must look too."),
+        "not_by_eye": _("Only accounts on platforms are proven by eye."),
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Challenge]:
+        rows: QuerySet[Challenge] = super().get_queryset(request)
+        return rows.annotate(eyes=Count("sightings"))
+
+    @admin.display(description=_("account"))
+    def account(self, challenge: Challenge) -> str:
+        return challenge.locator.target
+
+    @admin.display(description=_("seen by"))
+    def seen_by(self, challenge: Challenge) -> int:
+        return int(getattr(challenge, "eyes", 0))
+
+    @admin.action(description=_("I opened the profile, signed in there, and see exactly this code"))
+    def see(self, request: HttpRequest, rows: QuerySet[Challenge]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("locator__declarant__organization"),
+            act=_see,
+            question=_("Did you see these codes with your own eyes, each in the profile that is named?"),
+            done=_("seen"),
+        )
+
+
+def _see(challenge: Challenge, by: Actor) -> None:
+    saw_code(challenge=challenge, by=by, now=datetime.now(UTC))
+
+
 @admin.register(Authorization)
 class AuthorizationDesk(Desk):
     list_display = ("public_id", "declarant", "level", "method", "asset", "locator", "created_at")
     list_select_related = ("declarant", "asset", "locator")
     list_filter = (organization_filter("declarant__organization__public_id"), "level")
     search_fields = ("=public_id", "=declarant__public_id")
-    fields = ("public_id", "declarant", "level", "method", "asset", "locator", "created_at")
+    fields = (
+        *("public_id", "declarant", "level", "method", "asset", "locator", "rests_on"),
+        *("where", "due_at", "missing_since", "created_at"),
+    )
+    actions = ("end",)
+
+    @admin.action(description=_("End the selected proofs"))
+    def end(self, request: HttpRequest, rows: QuerySet[Authorization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("declarant__organization"),
+            act=_end,
+            question=_(
+                "End these proofs? What was said on their strength has no effect until it is proven anew."
+            ),
+            done=_("ended"),
+        )
+
+
+def _end(proof: Authorization, by: Actor) -> None:
+    with transaction.atomic():
+        lapse(proof, reason=Lapse.Reason.STAFF)
+        record(
+            by=by,
+            subject="authorization",
+            action="ended",
+            object_id=proof.public_id,
+            organization=proof.declarant.organization,
+        )

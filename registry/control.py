@@ -74,7 +74,7 @@ def claim_place(*, declarant: Declarant, typed: str, extent: Extent = Extent.HOS
         Declarant.objects.select_for_update().get(pk=declarant.pk)
         first, *others = register_locators(declarant=declarant, targets=targets)
         Locator.objects.filter(pk__in=[other.pk for other in others]).update(belongs_to=first)
-        _carry_over(declarant, [first])
+        _carry_over(declarant, [first, *others])
         if len(unproven(declarant)) > _MOST_UNPROVEN:
             raise Conflict(
                 "too_many_unproven", "Prove some of your places, or remove them, before you add more."

@@ -14,8 +14,9 @@ from holdout.errors import NotFound
 from holdout.fingerprints.algorithms import SHA256, parse_code
 from holdout.ids import is_public_id
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
+from holdout.urls import KeyKind
 from registry import assurances
-from registry.models import Asset, Authorization, Standing, Work
+from registry.models import Asset, Authorization, Locator, Standing, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Proven:
     level: Assurance
     permits: bool
 
+
+_CLAIMED = [KeyKind.PATH.value, KeyKind.HOST.value, KeyKind.DOMAIN.value]
 
 _CLAIMS = """
 SELECT a.id, w.organization_id, COALESCE(MAX(p.level), 0)
@@ -93,6 +96,33 @@ def locator_assurances(locators: Collection[int]) -> dict[int, Assurance]:
     """The best proof that holds for each of these places that has one, sequenced or not."""
     best = holding_authorizations().filter(locator__in=locators).values("locator").annotate(best=Max("level"))
     return {row["locator"]: Assurance(row["best"]) for row in best}
+
+
+def places_of(organization: Organization) -> QuerySet[Locator]:
+    """The places of a tenant that stand for themselves, newest first."""
+    return (
+        Locator.objects.filter(
+            declarant__organization=organization, work=None, belongs_to=None, kind__in=_CLAIMED
+        )
+        .select_related("declarant")
+        .order_by("-pk")
+    )
+
+
+def place_of(organization: Organization, public_id: str) -> Locator:
+    """One of a tenant's places. Raises `NotFound` (`place_unknown`), also for another tenant's."""
+    found = places_of(organization).filter(public_id=public_id) if is_public_id(public_id) else None
+    place = None if found is None else found.first()
+    if place is None:
+        raise NotFound("place_unknown", "You have no place with that id.")
+    return place
+
+
+def proven_place(code: str) -> Locator | None:
+    """The place that a code proved, while that holds; None for any other text."""
+    proofs = holding_authorizations().filter(challenge__code=code, locator__isnull=False)
+    proof = proofs.select_related("locator").first() if code.isalnum() else None
+    return proof.locator if proof else None
 
 
 def works_of(organization: Organization) -> QuerySet[Work]:

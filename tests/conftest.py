@@ -19,7 +19,13 @@ from holdout.index.publish import Publisher
 from registry.models import Declarant
 from tests.factories import settle
 
-APPEND_ONLY = ("ledger_logentry", "consent_statement", "accounts_auditevent", "registry_standing", "registry_lapse")
+APPEND_ONLY = (
+    "ledger_logentry",
+    "consent_statement",
+    "accounts_auditevent",
+    "registry_standing",
+    "registry_lapse",
+)
 """The tables that the database keeps from being changed and, but for this test suite, from being emptied."""
 
 hypothesis_settings.register_profile("everyday", max_examples=100, deadline=None)

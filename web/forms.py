@@ -12,6 +12,7 @@ from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
 from holdout.vocabulary import PRESETS, Preferences
+from registry.control import Extent
 from web.words import CHOICES, PRESET_WORDS, UseLine, refusal_words, said_lines
 
 _ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
@@ -54,6 +55,48 @@ class DeclarationForm(forms.Form):
             {"radio": radio, "sentence": PRESET_WORDS[preset].sentence, "lines": _lines(preset)}
             for preset, radio in zip(CHOICES, self["preset"], strict=True)
         ]
+
+
+class PlaceForm(DeclarationForm):
+    """An account or a site, and what is said about all that stands there."""
+
+    field_order = ("address", "extent", "preset", "terms_url")
+
+    address = forms.CharField(
+        label=_("Address of your profile or site"),
+        help_text=_(
+            "Such as https://weibo.com/u/…, https://www.xiaohongshu.com/user/profile/…, "
+            "https://yourname.lofter.com or example.com."
+        ),
+        max_length=2000,
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    extent = forms.TypedChoiceField(
+        label=_("How much of a site of your own"),
+        help_text=_("For a profile on a platform this does not matter: your account there is meant."),
+        choices=[
+            (Extent.HOST.value, _("This host, exactly as it is written")),
+            (Extent.DOMAIN.value, _("The domain with all its subdomains (proven in DNS)")),
+            (Extent.FOLDER.value, _("Only this folder")),
+        ],
+        coerce=Extent,
+        initial=Extent.HOST.value,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["preset"].label = _("What do you say about everything there, now and later?")
+
+
+class PageForm(forms.Form):
+    """A page of a place that bears its code."""
+
+    page = WebAddressField(
+        label=_("The code is in a post? Its address (optional)"),
+        required=False,
+        max_length=2000,
+        assume_scheme="https",
+    )
 
 
 class RegistrationForm(DeclarationForm):

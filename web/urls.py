@@ -4,7 +4,7 @@ from allauth.account import views as account
 from django.urls import path
 from django.views.i18n import set_language
 
-from web.views import badges, home, numbers, second_factor, sign_in, signals, works
+from web.views import badges, home, numbers, places, second_factor, sign_in, signals, works
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +19,13 @@ urlpatterns = [
     path("works/<str:work_id>/withdraw", works.withdrawal, name="withdrawal"),
     path("works/<str:work_id>/receipt.json", works.receipt, name="receipt"),
     path("works/<str:work_id>/receipts/<str:record_id>.json", works.receipt, name="record_receipt"),
+    path("places/", places.places, name="places"),
+    path("places/new", places.new_place, name="new_place"),
+    path("places/<str:place_id>/", places.place, name="place"),
+    path("places/<str:place_id>/proof", places.proof, name="place_proof"),
+    path("places/<str:place_id>/withdraw", places.withdrawal, name="place_withdrawal"),
+    path("places/<str:place_id>/remove", places.removal, name="place_removal"),
+    path("p/<str:code>", places.mark, name="mark"),
     path("badge/url.svg", badges.url_badge, name="badge_url"),
     path("badge/<str:work_id>.svg", badges.work_badge, name="badge_work"),
     path("language", set_language, name="set_language"),

@@ -1,6 +1,6 @@
 """What the pages say in words for the domain's codes; every text is translated when it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from holdout.resolution import Assurance
 from holdout.verdicts import MatchMethod, Outcome, Verdict
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 from lookup.hits import SeenCopy
+from registry.looking import Attempt, Method
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text
@@ -132,10 +133,47 @@ PRESET_WORDS: Final[Mapping[str, PresetWords]] = {
     "open": PresetWords(_("Open"), _("Every use is allowed.")),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """Where the code of a place was looked for, and why that showed nothing."""
+
+    where: str
+    words: "Text"
+
+
+WAY_WORDS: Final[Mapping[Method, "Text"]] = {
+    Method.PROFILE: _("In your profile"),
+    Method.FILE: _("A file at your site"),
+    Method.META: _("A line in the head of your front page"),
+    Method.DNS: _("A TXT record in DNS"),
+    Method.STANDING_DNS: _("A standing TXT record that names you"),
+    Method.EYES: _("Seen by two members of staff"),
+    Method.WITHIN: _("Lies in a proven place"),
+}
+
 CHOICES: Final = ("no-ai", "no-generative-ai", "licence-first", "research-ok")
 """The presets that the forms offer; the first is preselected."""
 
+_MANY_PUBLISH: Final = _("Many people publish on this site. Give the address of your own profile there.")
 _REFUSALS: Final[Mapping[str, "Text"]] = {
+    "code_not_found": _(
+        "The page answered, but the code is not there, or not where only its holder can write."
+    ),
+    "page_not_in_place": _("Name a page within the place itself, without ? and what follows it."),
+    "too_many_unproven": _("Prove some of your places, or remove them, before you add more."),
+    "place_on_record": _(
+        "What was proven or said of a place stays on record. You can withdraw what you said."
+    ),
+    "scope_not_claimable": _("This is no name that one party could be shown to hold."),
+    "scope_is_public_suffix": _("Anybody can have a name below this one; give your own."),
+    "scope_is_shared_host": _(
+        "Many people publish on this site. Give the address of your own profile there."
+    ),
+    "scope_path_too_broad": _(
+        "Many people publish on this site. Give the address of your own profile there."
+    ),
+    "path_prefix_has_query": _("A folder has no query: leave out the ? and what follows it."),
     "address_not_public": _("The host is not on the public internet."),
     "host_invalid": _("No host can have this name."),
     "port_not_allowed": _("Only the ports 80 and 443 are asked."),
@@ -235,6 +273,10 @@ def copy_words(copy: SeenCopy) -> str:
     changes = ((copy.mirrored, _("mirrored")), (copy.inverted, _("with inverted colours")))
     words = [_COPIES[copy.method], *(words for changed, words in changes if changed)]
     return str(pgettext_lazy("between two descriptions", ", ")).join(str(word) for word in words)
+
+
+def attempt_lines(attempts: Iterable[Attempt]) -> list[AttemptLine]:
+    return [AttemptLine(a.where, _REFUSALS.get(a.error, _("It could not be read."))) for a in attempts]
 
 
 def refusal_words(error: HoldoutError) -> "Text":

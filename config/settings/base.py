@@ -248,6 +248,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_TASK_DEFAULT_QUEUE = "lookup"
 CELERY_TASK_ROUTES = {
     "registry.tasks.*": {"queue": "ingest"},
+    "consent.tasks.*": {"queue": "ingest"},
     "lookup.tasks.*": {"queue": "lookup"},
 }
 CELERY_BEAT_SCHEDULE = {
@@ -268,6 +269,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "registry.tasks.recheck_proofs",
         "schedule": 600.0,
         "options": {"expires": 600},
+    },
+    "fulfil-intentions": {
+        "task": "consent.tasks.fulfil_intentions",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "count-hits": {"task": "lookup.tasks.roll_up_hits", "schedule": 10.0, "options": {"expires": 10}},

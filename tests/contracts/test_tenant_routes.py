@@ -16,16 +16,21 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Organization, User
 from accounts.services import issue_key, personal_organization
 from consent.services import declare
+from holdout.errors import FetchFailed
+from holdout.resolution import Assurance
+from holdout.urls import KeyKind
 from lookup.jobs import work_once
 from lookup.models import LookupJob
-from registry.models import Work
-from registry.services import default_declarant
+from registry import looking
+from registry.models import Locator, Work
+from registry.services import authorize_locators, default_declarant, register_locators
 from tests.factories import NO_AI, fingerprinted_work, settle
 from tests.web.conftest import person
 
 pytestmark = pytest.mark.django_db
 
 WORK = "A creator's work, which its people see."
+PLACE = "A creator's place, which its people see."
 JOB = "A vendor's job, which its keys see."
 # Route -> whose object its path names.
 OBJECTS = {
@@ -33,14 +38,22 @@ OBJECTS = {
     "works/<str:work_id>/withdraw": WORK,
     "works/<str:work_id>/receipt.json": WORK,
     "works/<str:work_id>/receipts/<str:record_id>.json": WORK,
+    "places/<str:place_id>/": PLACE,
+    "places/<str:place_id>/proof": PLACE,
+    "places/<str:place_id>/withdraw": PLACE,
+    "places/<str:place_id>/remove": PLACE,
     "v1/jobs/<job_id:job_id>": JOB,
     "v1/jobs/<job_id:job_id>/result": JOB,
     "v1/jobs/<job_id:job_id>/receipt": JOB,
     "v1/jobs/<job_id:job_id>/resume": JOB,
 }
-# What can only be posted to; the others are asked with GET. Of a job that is done it is a conflict.
-POSTED = {"v1/jobs/<job_id:job_id>/resume"}
-LISTS = {"works/", "v1/jobs"}
+# What can only be posted to, and what comes of it; the others are asked with GET.
+POSTED = {
+    "v1/jobs/<job_id:job_id>/resume": 409,  # it is done
+    "places/<str:place_id>/proof": 200,  # nothing found there
+    "places/<str:place_id>/remove": 409,  # it was proven
+}
+LISTS = {"works/", "places/", "v1/jobs"}
 # Route -> why nobody's object is named on it.
 NOBODYS = {
     "": "the front page",
@@ -50,6 +63,8 @@ NOBODYS = {
     "kit": "makes files of what is asked",
     "kit/marked": "gives back what was sent, marked",
     "works/new": "makes a work of one's own",
+    "places/new": "claims a place for oneself",
+    "p/<str:code>": "public: whose profile bears the code stands in the profile",
     "badge/url.svg": "public: what the registry says of a place",
     "badge/<str:work_id>.svg": "public: made to be embedded anywhere",
     "language": "a choice of the visitor's",
@@ -109,6 +124,7 @@ class Tenant:
     browser: Client
     program: Client
     work: Work
+    place: Locator
     job: LookupJob
 
     def client_for(self, route: str) -> Client:
@@ -119,6 +135,8 @@ def tenant(user: User) -> Tenant:
     organization = personal_organization(user=user)
     work = fingerprinted_work(default_declarant(organization=organization), {"sha256": bytes(32)})
     declare(declarant=work.declarant, subject=work, preferences=NO_AI)
+    (place,) = register_locators(declarant=work.declarant, targets=[(KeyKind.HOST, "site.example")])
+    authorize_locators(declarant=work.declarant, locators=[place], level=Assurance.L3, method="operator")
     browser = Client(raise_request_exception=False)
     browser.force_login(user)
     vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
@@ -128,7 +146,18 @@ def tenant(user: User) -> Tenant:
     while work_once():
         pass
     settle()
-    return Tenant(browser, program, work, LookupJob.objects.get(public_id=job["id"]))
+    return Tenant(browser, program, work, place, LookupJob.objects.get(public_id=job["id"]))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At no site, whatever is asked for."""
+
+    def away(*_: object, **__: object) -> None:
+        raise FetchFailed("connect_failed", "")
+
+    monkeypatch.setattr(looking, "fetch", away)
+    monkeypatch.setattr(looking, "txt_records", away)
 
 
 @pytest.fixture
@@ -147,6 +176,7 @@ def record_of(work: Work) -> str:
 
 def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = route.replace("<str:work_id>", of.work.public_id).replace("<job_id:job_id>", of.job.public_id)
+    path = path.replace("<str:place_id>", of.place.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
 
 
@@ -168,7 +198,7 @@ def test_every_route_is_listed() -> None:
 @pytest.mark.parametrize("route", OBJECTS)
 def test_what_is_ones_own_is_there(route: str, ann: Tenant) -> None:
     answered = ask(ann.client_for(route), asking(route), path_to(route, ann))
-    assert answered.status_code == (409 if route in POSTED else 200)
+    assert answered.status_code == POSTED.get(route, 200)
 
 
 @pytest.mark.parametrize("route", OBJECTS)
@@ -183,7 +213,7 @@ def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -
 def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
-    for public_id in (ann.work.public_id, ann.job.public_id):
+    for public_id in (ann.work.public_id, ann.place.public_id, ann.job.public_id):
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()
     assert without_form_tokens(foreign) == without_form_tokens(never)
@@ -202,9 +232,8 @@ def test_anothers_record_is_not_shown_under_ones_own_work(ann: Tenant, ben: Tena
 @pytest.mark.parametrize("route", LISTS)
 def test_a_list_holds_ones_own_alone(route: str, ann: Tenant, ben: Tenant) -> None:
     shown = ask(ben.client_for(route), "GET", f"/{route}").content.decode()
-    assert ben.work.public_id in shown or ben.job.public_id in shown
-    assert ann.work.public_id not in shown
-    assert ann.job.public_id not in shown
+    assert any(own.public_id in shown for own in (ben.work, ben.place, ben.job))
+    assert not any(others.public_id in shown for others in (ann.work, ann.place, ann.job))
 
 
 @pytest.mark.parametrize("route", OBJECTS)

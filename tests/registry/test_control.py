@@ -16,7 +16,6 @@ from holdout.vocabulary import UsageCategory
 from lookup.engine import answer
 from registry.control import (
     Extent,
-    Method,
     authorize,
     carry_over,
     challenge_for,
@@ -26,6 +25,7 @@ from registry.control import (
     unproven,
 )
 from registry.evidence import line
+from registry.looking import Method
 from registry.models import Authorization, Challenge, Declarant, Lapse, Locator
 from registry.queries import locator_assurances
 from registry.services import register_locators

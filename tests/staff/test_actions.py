@@ -1,5 +1,6 @@
 """What staff can do: each action asks first, goes through a service, and leaves one audit event a row."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,13 @@ from django.test import Client
 from accounts.models import ApiKey, AuditEvent, Organization, User
 from accounts.queries import live_key
 from accounts.services import issue_key
+from holdout.resolution import Assurance
+from holdout.urls import KeyKind
 from lookup.models import LookupJob
-from registry.models import Asset, Declarant, Standing
+from registry.control import challenge_for, claim_place
+from registry.models import Asset, Authorization, Declarant, Standing
+from registry.queries import locator_assurances
+from registry.services import authorize_locators, register_locators
 from tests.factories import fingerprinted_work, settle
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +56,8 @@ def test_these_are_all_the_actions_that_there_are() -> None:
         ("registry.Asset", "quarantine"),
         ("registry.Asset", "make_live"),
         ("registry.Asset", "make_gone"),
+        ("registry.Challenge", "see"),
+        ("registry.Authorization", "end"),
     }
 
 
@@ -131,3 +139,30 @@ def test_letting_vendors_fetch_snapshots_asks_first_and_can_be_taken_back(
     events = AuditEvent.objects.filter(object_id=vera.public_id).order_by("pk")
     assert [event.what for event in events] == ["staff:organization:vetted", "staff:organization:unvetted"]
     assert {event.actor for event in events} == {sam.pk}
+
+
+def test_a_code_that_is_seen_counts_once_for_each_of_the_staff(
+    desk: Client, sam: User, alice: Declarant
+) -> None:
+    profile = claim_place(declarant=alice, typed="https://space.bilibili.com/12345")
+    challenge = challenge_for(locator=profile, now=datetime.now(UTC))
+    path = "/staff/registry/challenge/"
+    assert "with your own eyes" in act(desk, path, "see", [challenge], confirm=False)
+    assert f"Seen: {challenge}" in act(desk, path, "see", [challenge])
+    assert "a colleague must look too" in act(desk, path, "see", [challenge])
+    assert not Authorization.objects.exists()
+    (event,) = AuditEvent.objects.filter(what="staff:challenge:seen")
+    assert (event.actor, event.object_id) == (sam.pk, challenge.public_id)
+    assert challenge.code in desk.get(path).content.decode()
+
+
+def test_ending_a_proof_asks_first_and_leaves_one_event(desk: Client, sam: User, alice: Declarant) -> None:
+    (place,) = register_locators(declarant=alice, targets=[(KeyKind.HOST, "alice.example")])
+    (proof,) = authorize_locators(declarant=alice, locators=[place], level=Assurance.L3, method="operator")
+    path = "/staff/registry/authorization/"
+    assert "End these proofs?" in act(desk, path, "end", [proof], confirm=False)
+    assert locator_assurances([place.pk])
+    assert f"Ended: {proof}" in act(desk, path, "end", [proof])
+    assert not locator_assurances([place.pk])
+    (event,) = AuditEvent.objects.filter(what="staff:authorization:ended")
+    assert (event.actor, event.object_id) == (sam.pk, proof.public_id)

@@ -1,5 +1,7 @@
 """Staff may look at everything that is theirs to see, and change nothing."""
 
+from datetime import UTC, datetime
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
@@ -14,6 +16,7 @@ from consent.services import withdraw
 from ledger.models import Log, LogEntry, Opening, PendingEntry
 from ledger.services import append
 from lookup.models import LookupJob, LookupReceipt
+from registry.control import challenge_for, claim_place
 from registry.models import Declarant, Standing, Work
 from registry.services import set_standing
 from tests.factories import reserve_place, reserve_work, settle
@@ -38,6 +41,8 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
     word, reason = Standing.Word.QUARANTINED, Standing.Reason.STAFF
     set_standing(asset=asset, standing=word, reason=reason, by=SHELL)
     reserve_place(declarant, f"https://example.com/{number}.jpg")
+    account = claim_place(declarant=declarant, typed=f"https://space.bilibili.com/{number + 1}")
+    challenge_for(locator=account, now=datetime.now(UTC))
     issue_key(organization=vendor, name="crawler")
     job = LookupJob.objects.create(
         organization=vendor, upload_format="csv", upload_sha256=bytes(32), upload_bytes=1, url_column="url"

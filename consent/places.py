@@ -1,0 +1,107 @@
+"""What a creator does with places, from the form to the log: each is one call for a view.
+
+What they want to have said of a place that is not proven yet waits as an intention; it becomes a statement
+as soon as the place is proven, by whomever and whenever that is seen.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import Organization
+from consent.models import Intention, Statement
+from consent.queries import unsuperseded_of
+from consent.services import declare_many
+from holdout.errors import Conflict
+from holdout.vocabulary import Preference, Preferences, UsageCategory
+from registry.control import Extent, Proving, claim_place, prove
+from registry.models import Locator
+from registry.queries import holding_authorizations, locator_assurances
+from registry.services import default_declarant
+
+
+def add_place(
+    *, organization: Organization, typed: str, extent: Extent, preferences: Preferences, terms_url: str
+) -> Locator:
+    """Claim a place and intend `preferences` for it; said at once where it is proven already.
+
+    Raises what `registry.control.claim_place` raises; then nothing stays.
+    """
+    declarant = default_declarant(organization=organization)
+    with transaction.atomic():
+        place = claim_place(declarant=declarant, typed=typed, extent=extent)
+        intend(place=place, preferences=preferences, terms_url=terms_url)
+    fulfil(place=place)
+    return place
+
+
+def intend(*, place: Locator, preferences: Preferences, terms_url: str) -> None:
+    """Have `preferences` said of a place once it is proven, instead of what was intended before."""
+    values = {use.value: said.value for use, said in preferences.items()}
+    Intention.objects.update_or_create(
+        locator=place, defaults={"preferences": values, "terms_url": terms_url}
+    )
+
+
+def prove_place(*, place: Locator, now: datetime, page: str = "") -> Proving:
+    """Look for the place's code; where it is found, say what was intended. Raises as `prove` does."""
+    proving = prove(locator=place, now=now, page=page)
+    if proving.authorization is not None:
+        fulfil(place=place)
+    return proving
+
+
+def fulfil(*, place: Locator) -> Statement | None:
+    """Say what was intended of a place, if it is proven; None where that is not so, or nothing was."""
+    with transaction.atomic():
+        intention = Intention.objects.select_for_update().filter(locator=place).first()
+        if intention is None or place.pk not in locator_assurances([place.pk]):
+            return None
+        said = {UsageCategory(use): Preference(value) for use, value in intention.preferences.items()}
+        statement = _say(place, said, intention.terms_url)
+        intention.delete()
+    return statement
+
+
+def fulfil_intentions(*, most: int = 1_000) -> int:
+    """Say what was intended of places that were proven meanwhile; how many there were."""
+    proven = holding_authorizations().filter(locator__isnull=False).values("locator")
+    waiting = Locator.objects.filter(intention__isnull=False, pk__in=proven).order_by("pk")[:most]
+    return sum(fulfil(place=place) is not None for place in waiting)
+
+
+def say_of_place(*, place: Locator, preferences: Preferences, terms_url: str) -> Statement | None:
+    """Say `preferences` of a place, instead of what was said before; None while it is not proven."""
+    intend(place=place, preferences=preferences, terms_url=terms_url)
+    return fulfil(place=place)
+
+
+def take_back_of_place(*, place: Locator) -> Statement:
+    """Withdraw what is said, or was intended, of a place. Raises `Conflict` (`nothing_to_withdraw`)."""
+    with transaction.atomic():
+        Intention.objects.filter(locator=place).delete()
+        if not _is_spoken_of(place):
+            raise Conflict("nothing_to_withdraw", "Nothing is said about this place.")
+        return _say(place, {}, "")
+
+
+def remove_place(*, place: Locator) -> None:
+    """Forget a place that was only claimed. Raises `Conflict` (`place_on_record`) where more was done."""
+    places = [place, *place.belongings.all()]
+    on_record = any(p.statements.exists() or p.authorizations.exists() for p in places)
+    if on_record:
+        raise Conflict("place_on_record", "What was proven or said of a place stays on record; withdraw it.")
+    place.delete()
+
+
+def _is_spoken_of(place: Locator) -> bool:
+    before = unsuperseded_of(place)
+    return before is not None and any(getattr(before, use.value) for use in UsageCategory)
+
+
+def _say(place: Locator, preferences: Preferences, terms_url: str) -> Statement:
+    """Of the place and of all that belongs to it; the statement about the place itself."""
+    subjects = [place, *place.belongings.order_by("pk")]
+    return declare_many(
+        declarant=place.declarant, subjects=subjects, preferences=preferences, terms_url=terms_url
+    )[0]

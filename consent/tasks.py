@@ -1,0 +1,10 @@
+"""Celery's shells round what `consent` does by the clock."""
+
+from celery import shared_task
+
+from consent import places
+
+
+@shared_task
+def fulfil_intentions() -> None:
+    places.fulfil_intentions()
