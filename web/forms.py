@@ -57,7 +57,15 @@ class DeclarationForm(forms.Form):
         ]
 
 
-class PlaceForm(DeclarationForm):
+class PlaceDeclarationForm(DeclarationForm):
+    """What may be done with everything at a place."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["preset"].label = _("What do you say about everything there, now and later?")
+
+
+class PlaceForm(PlaceDeclarationForm):
     """An account or a site, and what is said about all that stands there."""
 
     field_order = ("address", "extent", "preset", "terms_url")
@@ -82,10 +90,6 @@ class PlaceForm(DeclarationForm):
         coerce=Extent,
         initial=Extent.HOST.value,
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["preset"].label = _("What do you say about everything there, now and later?")
 
 
 class PageForm(forms.Form):

@@ -52,7 +52,7 @@ def ask(
             allowance.left, allowance.code = limits.body_bytes * _FRAMING, "too_large"
             return replace(head, body=_read(response.iter_stream(), limits.body_bytes))
     except httpcore.RemoteProtocolError as error:
-        raise failed("answer_malformed") from error
+        raise failed("answer_not_http") from error
 
 
 def _request(target: Target, agent: str) -> httpcore.Request:

@@ -29,7 +29,7 @@ FAILED: Final = {
     "tls_failed": "No secure connection to the host; look at its certificate and try again.",
     "headers_too_large": "The answer's headers are too large.",
     "too_large": "The answer is too large.",
-    "answer_malformed": "The answer is not sound HTTP, or not complete.",
+    "answer_not_http": "The answer is not sound HTTP, or not complete.",
     "redirect_malformed": "The answer redirects without naming one readable address.",
     "content_encoding_unsupported": "The answer is compressed though that was not asked for; send it plain.",
 }

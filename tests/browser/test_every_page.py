@@ -12,14 +12,19 @@ from playwright.sync_api import Browser, expect
 from accounts.models import ApiKey, AuditEvent, Organization, User
 from accounts.services import personal_organization
 from consent.models import Statement
+from consent.places import add_place
 from holdout.doctor import visit
 from holdout.fetch import Fetched
+from registry.control import Extent
 from registry.models import Declarant, Work
 from tests.browser.conftest import SCREENSHOTS, Visitor, code_in
 from tests.demo.test_demo_logins import demonstration  # noqa: F401 - the same one
+from tests.factories import NO_AI, settle
+from tests.registry.conftest import Web, records, web
 from tests.staff.test_tables import fill
 from tests.web.test_second_factor import code_now, set_up, stop_the_clock
 
+__all__ = ["records", "web"]
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 EVERYBODY = {
@@ -97,6 +102,36 @@ def test_a_creators_pages(visitor: Visitor, ann: User, work: Work) -> None:
     visitor.sign_in(ann)
     for name, path in CREATOR.items():
         visitor.look(path.format(work=work.public_id), name)
+
+
+def test_a_creators_places(visitor: Visitor, ann: User, web: Web, records: dict[str, list[str]]) -> None:
+    """From nothing to a proven account, by a keyboard and a mouse."""
+    visitor.sign_in(ann)
+    visitor.look("/places/", "places-none")
+    visitor.look("/places/new", "new-place")
+    visitor.page.fill("#id_address", "alice.lofter.com")
+    visitor.press("main form.card button.button")
+    visitor.look_here("place-claimed")
+    visitor.press("form[action$=proof] button")
+    visitor.look_here("place-not-found")
+    code = visitor.page.locator("#prove-heading ~ pre code").first.inner_text()
+    web("https://alice.lofter.com/", f'<meta name="description" content="{code}">')
+    visitor.press("form[action$=proof] button")
+    expect(visitor.page.locator(".message.success")).to_be_visible()
+    settle()
+    visitor.page.reload()
+    visitor.look_here("place-proven")
+    visitor.look("/p/" + code.partition("=")[2], "mark")
+    add_place(
+        organization=personal_organization(user=ann),
+        typed="ann.example",
+        extent=Extent.DOMAIN,
+        preferences=NO_AI,
+        terms_url="",
+    )
+    visitor.look("/places/", "places")
+    visitor.page.click("text=ann.example")
+    visitor.look_here("place-domain")
 
 
 @pytest.mark.usefixtures("stopped_clock")

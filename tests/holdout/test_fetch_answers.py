@@ -349,16 +349,16 @@ def test_a_name_server_that_says_nothing_is_late(internet: Internet) -> None:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (b"", "answer_malformed"),
-        (b"HTTP/1.1 200 X\r\nContent-Le", "answer_malformed"),
-        (b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\nhalf", "answer_malformed"),
-        (b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "answer_malformed"),
-        (b"HTTP/1.1 200 X\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "answer_malformed"),
-        (b"HTTP/1.1 200 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "answer_malformed"),
-        (b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "answer_malformed"),
-        (b"HTTP/1.1 999 X\r\nA b: c\r\n\r\n", "answer_malformed"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "answer_malformed"),
-        (b"<html>hello</html>", "answer_malformed"),
+        (b"", "answer_not_http"),
+        (b"HTTP/1.1 200 X\r\nContent-Le", "answer_not_http"),
+        (b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\nhalf", "answer_not_http"),
+        (b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "answer_not_http"),
+        (b"HTTP/1.1 200 X\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "answer_not_http"),
+        (b"HTTP/1.1 200 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "answer_not_http"),
+        (b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "answer_not_http"),
+        (b"HTTP/1.1 999 X\r\nA b: c\r\n\r\n", "answer_not_http"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "answer_not_http"),
+        (b"<html>hello</html>", "answer_not_http"),
     ],
 )
 def test_half_an_answer_is_none(internet: Internet, answer: bytes, code: str) -> None:

@@ -18,7 +18,7 @@ from holdout.errors import HoldoutError
 from registry.control import Proving, challenge_for
 from registry.models import Locator
 from registry.queries import place_of, places_of, proven_place
-from web.forms import DeclarationForm, PageForm, PlaceForm
+from web.forms import PageForm, PlaceDeclarationForm, PlaceForm
 from web.pages import creator_page
 from web.places import details_of, listed, ways_of
 from web.words import attempt_lines, name_of, preset_of, refusal_words
@@ -65,7 +65,7 @@ def place(request: HttpRequest, organization: Organization, place_id: str) -> Ht
     shown = place_of(organization, place_id)
     if request.method != "POST":
         return _place_page(request, shown)
-    form = DeclarationForm(request.POST)
+    form = PlaceDeclarationForm(request.POST)
     if not form.is_valid():
         return _place_page(request, shown, form=form, status=422)
     said = say_of_place(place=shown, preferences=form.preferences(), terms_url=form.terms())
@@ -128,7 +128,7 @@ def _place_page(
     request: HttpRequest,
     shown: Locator,
     *,
-    form: DeclarationForm | None = None,
+    form: PlaceDeclarationForm | None = None,
     page: PageForm | None = None,
     proving: Proving | None = None,
     status: int = 200,
@@ -144,7 +144,7 @@ def _place_page(
         "ways": ways_of(shown, challenge.code, link=link),
         "challenge": challenge,
         "attempts": attempt_lines(proving.attempts) if proving else [],
-        "form": form or DeclarationForm(initial=chosen),
+        "form": form or PlaceDeclarationForm(initial=chosen),
         "page_form": page or PageForm(),
     }
     return render(request, "web/place.html", context, status=status)
