@@ -1,13 +1,17 @@
-"""How the secrets of second factors are kept: sealed, so that a copy of the database opens nothing."""
+"""How second factors are named and kept: secrets sealed, so that a copy of the database opens nothing."""
 
 import base64
 import hashlib
 from typing import Final
 
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.utils.encoding import force_bytes
+from django.utils.translation import gettext
+
+from accounts.models import User
 
 _PURPOSE: Final = b"holdout: secrets of second factors, version 1"
 
@@ -17,6 +21,14 @@ class SealingAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth carries
 
     def get_totp_issuer(self) -> str:
         return "Holdout"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": "Holdout"}
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        """What a passkey is called that nobody has named."""
+        before = Authenticator.objects.filter(user=user, type=type).count()
+        return gettext("Passkey %(number)s") % {"number": before + 1}
 
     def encrypt(self, text: str) -> str:
         return _box().encrypt(text.encode()).decode()

@@ -43,6 +43,16 @@ urlpatterns = [
     path("accounts/2fa/app/deactivate/", second_factor.deactivate, name="mfa_deactivate_totp"),
     path("accounts/2fa/codes/", second_factor.view_codes, name="mfa_view_recovery_codes"),
     path("accounts/2fa/codes/new/", second_factor.generate_codes, name="mfa_generate_recovery_codes"),
+    path("accounts/2fa/passkeys/", second_factor.passkeys, name="mfa_list_webauthn"),
+    path("accounts/2fa/passkeys/add/", second_factor.add_passkey, name="mfa_add_webauthn"),
+    path("accounts/2fa/passkeys/<int:pk>/rename/", second_factor.rename_passkey, name="mfa_edit_webauthn"),
+    path("accounts/2fa/passkeys/<int:pk>/remove/", second_factor.remove_passkey, name="mfa_remove_webauthn"),
+    path(
+        "accounts/2fa/passkeys/confirm/",
+        second_factor.confirm_by_passkey,
+        name="mfa_reauthenticate_webauthn",
+    ),
+    path("accounts/login/passkey/", second_factor.sign_in_by_passkey, name="mfa_login_webauthn"),
     # allauth sends people to these two by name; there are no passwords, so both lead to the code.
     path("accounts/login/", sign_in.start_over, name="account_login"),
     path("accounts/password/reset/", sign_in.start_over, name="account_reset_password"),

@@ -197,8 +197,10 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the subjects name Holdout themselves
 ACCOUNT_UNIQUE_EMAIL = True
 ALLAUTH_TRUSTED_PROXY_COUNT = HOLDOUT_TRUSTED_PROXIES
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-# The second step: an authenticator app, with recovery codes for the day it is lost. Staff must have one.
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+# The second step: an authenticator app or a passkey, with recovery codes for the day they are lost. Staff
+# must have one. A passkey is both steps at once: whoever has one signs in without any mail.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "web.second_factor.SealingAdapter"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 LOGIN_URL = "account_request_login_code"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
-from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from accounts.models import User
@@ -23,6 +22,7 @@ from tests.web.conftest import (  # noqa: F401 - the same people and processes a
     browser,
     no_rate_limits_left_over,
     sequencer,
+    signed_in,
     work,
     worker,
 )
@@ -74,9 +74,7 @@ class Visitor:
 
     def sign_in(self, user: User) -> None:
         """Put the session into the browser; the way through the mail has its own tests."""
-        client = Client()
-        client.force_login(user)
-        session = client.cookies["sessionid"].value
+        session = signed_in(user).cookies["sessionid"].value
         self.context.add_cookies([{"name": "sessionid", "value": session, "url": self._url}])
 
     def sign_in_by_mail(self, email: str) -> None:

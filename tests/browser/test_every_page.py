@@ -46,6 +46,8 @@ CREATOR = {
     "email": "/accounts/email/",
     "security": "/accounts/2fa/",
     "second-step-set-up": "/accounts/2fa/app/activate/",
+    "passkeys": "/accounts/2fa/passkeys/",
+    "passkey-add": "/accounts/2fa/passkeys/add/",
     "sign-out": "/accounts/logout/",
 }
 SECOND_STEP = {

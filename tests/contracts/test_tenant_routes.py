@@ -25,7 +25,7 @@ from registry import looking
 from registry.models import Locator, Work
 from registry.services import authorize_locators, default_declarant, register_locators
 from tests.factories import NO_AI, fingerprinted_work, settle
-from tests.web.conftest import person
+from tests.web.conftest import person, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,12 @@ NOBODYS = {
     "accounts/2fa/app/deactivate/": "one's own account",
     "accounts/2fa/codes/": "one's own account",
     "accounts/2fa/codes/new/": "one's own account",
+    "accounts/2fa/passkeys/": "one's own account",
+    "accounts/2fa/passkeys/add/": "one's own account",
+    "accounts/2fa/passkeys/<int:pk>/rename/": "one's own account: another's passkey is not found",
+    "accounts/2fa/passkeys/<int:pk>/remove/": "one's own account: another's passkey is not found",
+    "accounts/2fa/passkeys/confirm/": "one's own account",
+    "accounts/login/passkey/": "one's own account",
     "accounts/login/": "leads to the code",
     "accounts/password/reset/": "leads to the code",
 }
@@ -137,8 +143,7 @@ def tenant(user: User) -> Tenant:
     declare(declarant=work.declarant, subject=work, preferences=NO_AI)
     (place,) = register_locators(declarant=work.declarant, targets=[(KeyKind.HOST, "site.example")])
     authorize_locators(declarant=work.declarant, locators=[place], level=Assurance.L3, method="operator")
-    browser = Client(raise_request_exception=False)
-    browser.force_login(user)
+    browser = signed_in(user, client=Client(raise_request_exception=False))
     vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
     key = issue_key(organization=vendor, name="test")[1]
     program = Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)

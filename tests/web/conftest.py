@@ -2,9 +2,15 @@
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
+from allauth.account.internal.flows.login import (
+    _AUTHENTICATION_METHODS_USER_SESSION_KEY,
+    AUTHENTICATION_METHODS_SESSION_KEY,
+)
+from allauth.account.internal.userkit import user_id_to_str
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
 from django.db import connections
@@ -37,6 +43,19 @@ def person(email: str) -> User:
     return user
 
 
+def signed_in(
+    user: User, *, seconds_ago: float = 0, method: str = "code", client: Client | None = None
+) -> Client:
+    """A browser in which they signed in so long ago."""
+    client = client or Client()
+    client.force_login(user)
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time.time() - seconds_ago}]
+    session[_AUTHENTICATION_METHODS_USER_SESSION_KEY] = user_id_to_str(user)
+    session.save()
+    return client
+
+
 @pytest.fixture
 def ann(db: None) -> User:
     return person("ann@example.com")
@@ -49,10 +68,8 @@ def anns(ann: User) -> Organization:
 
 @pytest.fixture
 def browser(ann: User) -> Client:
-    """Ann's, signed in."""
-    client = Client()
-    client.force_login(ann)
-    return client
+    """Ann's, signed in by a code a moment ago."""
+    return signed_in(ann)
 
 
 @pytest.fixture
