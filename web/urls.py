@@ -4,7 +4,17 @@ from allauth.account import views as account
 from django.urls import path
 from django.views.i18n import set_language
 
-from web.views import badges, home, numbers, places, second_factor, sign_in, signals, works
+from web.views import (
+    badges,
+    home,
+    numbers,
+    places,
+    reauthentication,
+    second_factor,
+    sign_in,
+    signals,
+    works,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -36,6 +46,7 @@ urlpatterns = [
     path("accounts/email/", account.email, name="account_email"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("accounts/confirm/", reauthentication.confirm, name="account_reauthenticate"),
     path("accounts/2fa/", second_factor.index, name="mfa_index"),
     path("accounts/2fa/authenticate/", second_factor.authenticate, name="mfa_authenticate"),
     path("accounts/2fa/confirm/", second_factor.confirm, name="mfa_reauthenticate"),

@@ -183,6 +183,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 # No passwords: a one-time code goes to the e-mail address, for signing up and for signing in. Its format is
 # allauth's (eight consonants): six digits would fall to patient guessing.
+ACCOUNT_ADAPTER = "web.reauthentication.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]

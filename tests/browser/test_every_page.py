@@ -48,6 +48,7 @@ CREATOR = {
     "second-step-set-up": "/accounts/2fa/app/activate/",
     "passkeys": "/accounts/2fa/passkeys/",
     "passkey-add": "/accounts/2fa/passkeys/add/",
+    "confirm-by-mail": "/accounts/confirm/",
     "sign-out": "/accounts/logout/",
 }
 SECOND_STEP = {

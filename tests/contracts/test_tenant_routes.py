@@ -98,6 +98,7 @@ NOBODYS = {
     "accounts/2fa/app/deactivate/": "one's own account",
     "accounts/2fa/codes/": "one's own account",
     "accounts/2fa/codes/new/": "one's own account",
+    "accounts/confirm/": "one's own account",
     "accounts/2fa/passkeys/": "one's own account",
     "accounts/2fa/passkeys/add/": "one's own account",
     "accounts/2fa/passkeys/<int:pk>/rename/": "one's own account: another's passkey is not found",

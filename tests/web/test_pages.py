@@ -34,6 +34,7 @@ SIGNED_IN = [
     "/works/{work}/withdraw",
     "/accounts/email/",
     "/accounts/logout/",
+    "/accounts/confirm/",
     "/accounts/2fa/passkeys/",
     "/accounts/2fa/passkeys/add/",
 ]

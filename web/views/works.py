@@ -18,6 +18,7 @@ from registry.queries import work_of, works_of
 from web.badges import PAGE_LANGUAGES
 from web.forms import DeclarationForm, RegistrationForm
 from web.pages import creator_page
+from web.reauthentication import way_to_prove_again
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
 from web.works import details_of, receipt_of, with_what_is_said
 
@@ -77,8 +78,10 @@ def work(request: HttpRequest, organization: Organization, work_id: str) -> Http
 @require_http_methods(["GET", "HEAD", "POST"])
 @creator_page
 def withdrawal(request: HttpRequest, organization: Organization, work_id: str) -> HttpResponse:
-    """Asks whether to withdraw; POST does it."""
+    """Asks whether to withdraw; POST does it. Both need a recent proof of who it is."""
     shown = work_of(organization, work_id)
+    if elsewhere := way_to_prove_again(request):
+        return elsewhere
     if request.method != "POST":
         return render(request, "web/withdraw.html", {"work": shown})
     return _to_work(request, take_back(work=shown), _("Withdrawn. Nothing is said about this work any more."))
