@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -142,6 +143,51 @@ class AuditEvent(models.Model):
             # accounts.admin: what was done to one thing, and by one person
             models.Index(name="auditevent_object", fields=["object_id"]),
             models.Index(name="auditevent_actor", fields=["actor"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+def erasure_id() -> str:
+    return new_id("ers")
+
+
+class ErasureRequest(models.Model):
+    """That a person wants to be forgotten. Each room pulls the running ones and says when its part is done.
+
+    It holds nothing personal, and outlives the person.
+    """
+
+    class Kind(models.TextChoices):
+        KEEP = "keep"
+        """What was declared stays in force, said by nobody with a name."""
+        WITHDRAW = "withdraw"
+        """Everything is withdrawn first, and then erased."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    public_id = models.CharField(max_length=40, unique=True, default=erasure_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="erasures")
+    kind = models.CharField(max_length=8, choices=Kind)
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    language = models.CharField(max_length=10, default="en", help_text="For the mail that says it is done.")
+    done = ArrayField(models.CharField(max_length=20), default=list, help_text="Rooms that did their part.")
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+    due_at = models.DateTimeField(help_text="Until then the person may call it off.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="erasurerequest_one_open",
+                fields=["user"],
+                condition=models.Q(state__in=["waiting", "running"]),
+            ),
         ]
 
     def __str__(self) -> str:

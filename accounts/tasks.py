@@ -2,9 +2,16 @@
 
 from celery import shared_task
 
-from accounts import idempotency
+from accounts import erasing, idempotency
 
 
 @shared_task
 def sweep() -> None:
     idempotency.sweep()
+    erasing.forget_expired_sessions()
+
+
+@shared_task
+def erase() -> None:
+    erasing.begin()
+    erasing.finish()

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -46,6 +46,14 @@ def append_many(*, log: Log, entry_type: str, records: Mapping[str, Mapping[str,
         ],
         batch_size=1_000,
     )
+
+
+def forget_records(record_ids: Iterable[str]) -> None:
+    """Erase these records: their salts go, and nobody can say any more what the log commits to.
+
+    What waits for its place gets it all the same, and receipts that people hold keep verifying.
+    """
+    Opening.objects.filter(record_id__in=list(record_ids)).delete()
 
 
 def sequence_pending() -> int:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from lookup import hits, jobs, snapshots
+from lookup import erasing, hits, jobs, snapshots
 from lookup.models import JobStep
 from lookup.steps import open_steps
 
@@ -39,6 +39,11 @@ def roll_up_hits() -> None:
 def sweep() -> None:
     jobs.sweep()
     hits.sweep()
+
+
+@shared_task
+def erase() -> None:
+    erasing.erase()
 
 
 @shared_task

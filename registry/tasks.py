@@ -1,9 +1,11 @@
 """Celery's shells round what `registry` does in workers and by the clock."""
+"""Celery's shells round `registry.ingest`, `registry.observing` and `registry.erasing`."""
 
 from datetime import UTC, datetime
 
 from celery import shared_task
 
+from registry import erasing, observing
 from registry import ingest as worker
 from registry import observing, upkeep
 
@@ -19,6 +21,11 @@ def ingest(*, asset_id: str) -> None:
 @shared_task
 def sweep() -> None:
     worker.sweep()
+
+
+@shared_task
+def erase() -> None:
+    erasing.erase()
 
 
 @shared_task

@@ -76,6 +76,8 @@ if HOLDOUT_QUOTAS["lookups"][1] < HOLDOUT_LOOKUP_MAX_PACKED:
         f"HOLDOUT_QUOTA_LOOKUPS_BURST must be at least {HOLDOUT_LOOKUP_MAX_PACKED}: one full call."
     )
 
+# The rooms that keep something about people, in the order in which they erase it; `accounts` comes last.
+HOLDOUT_ERASING = ["consent", "registry", "lookup"]
 # Whether the demonstration's one-click sign-in exists: only in `config.settings.demo`, never from a variable.
 HOLDOUT_DEMO = False
 # What sequencer, workers and beat touch to show that they live; empty: nothing.
@@ -262,6 +264,14 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "ring-for-open-jobs": {"task": "lookup.tasks.ring", "schedule": 5.0, "options": {"expires": 5}},
+    **{
+        f"erase-people-{room}": {
+            "task": f"{room}.tasks.erase",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        }
+        for room in (*HOLDOUT_ERASING, "accounts")
+    },
     "forget-answers": {"task": "accounts.tasks.sweep", "schedule": 3600.0},
     "observe-places": {
         "task": "registry.tasks.observe_places",
