@@ -1,6 +1,6 @@
 """Reading the logs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +47,19 @@ def receipt(record_id: str) -> dict[str, Any]:
     opening = Opening.objects.filter(record_id=record_id).first()
     if entry is None or opening is None:
         raise NotFound("not_in_log", "No log entry with that record is here (yet, or any more).")
+    return _receipt(entry, opening)
+
+
+def receipts(record_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The receipts of those of these records that are sequenced and not erased, by record id."""
+    entries = entries_of(record_ids)
+    return {
+        opening.record_id: _receipt(entries[opening.record_id], opening)
+        for opening in Opening.objects.filter(record_id__in=list(entries))
+    }
+
+
+def _receipt(entry: LogEntry, opening: Opening) -> dict[str, Any]:
     return {
         "version": RECEIPT_VERSION,
         "log": entry.log,

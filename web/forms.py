@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import ErasureRequest, User
 from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
@@ -138,6 +139,28 @@ def _lines(preset: str) -> list[UseLine]:
 
 
 _REFUSING: Final = [preset for preset in CHOICES if preset != "open"]
+
+
+class ErasureForm(forms.Form):
+    """How an account is to be deleted, confirmed by its address."""
+
+    kind = forms.ChoiceField(choices=[(kind, kind) for kind in ErasureRequest.Kind], widget=forms.RadioSelect)
+    email = forms.CharField(
+        label=_("Type your email address to confirm"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+        self.fields["kind"].error_messages["required"] = _("Choose one of the two.")
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email.strip().casefold() != self._user.email.casefold():
+            raise forms.ValidationError(_("This is not the address of your account."))
+        return email
 
 
 class KitForm(forms.Form):

@@ -6,9 +6,10 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from accounts.erasing import open_request
 from accounts.models import Organization, User
 from accounts.services import personal_organization
 from holdout.errors import HoldoutError, NotFound, Unavailable
@@ -22,13 +23,16 @@ def creator_page(
 ) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
     """A view for people who are signed in: it is given the organisation in which they act.
 
-    Its answers are never cached, and what the domain refuses becomes a page with the refusal's status.
+    While the deletion of their account waits, they are led to that. Its answers are never cached, and what
+    the domain refuses becomes a page with the refusal's status.
     """
 
     @login_required
     @never_cache
     @wraps(view)
     def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+        if open_request(cast(User, request.user)):
+            return redirect("erasure")  # nothing new is kept about somebody who is to be forgotten
         organization = personal_organization(user=cast(User, request.user))
         request.organization = organization  # type: ignore[attr-defined] # for the log line
         try:

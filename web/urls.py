@@ -5,7 +5,11 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from web.views import (
+    (
     badges,
+    ),
+    badges,
+    data,
     home,
     numbers,
     places,
@@ -46,6 +50,10 @@ urlpatterns = [
     path("accounts/email/", account.email, name="account_email"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("account/data", data.data, name="data"),
+    path("account/data.json", data.download, name="data_download"),
+    path("account/delete", data.erasure, name="erasure"),
+    path("account/keep", data.keep, name="keep_account"),
     path("accounts/confirm/", reauthentication.confirm, name="account_reauthenticate"),
     path("accounts/2fa/", second_factor.index, name="mfa_index"),
     path("accounts/2fa/authenticate/", second_factor.authenticate, name="mfa_authenticate"),

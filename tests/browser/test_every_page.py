@@ -49,6 +49,8 @@ CREATOR = {
     "passkeys": "/accounts/2fa/passkeys/",
     "passkey-add": "/accounts/2fa/passkeys/add/",
     "confirm-by-mail": "/accounts/confirm/",
+    "your-data": "/account/data",
+    "delete-account": "/account/delete",
     "sign-out": "/accounts/logout/",
 }
 SECOND_STEP = {
@@ -105,6 +107,28 @@ def test_a_creators_pages(visitor: Visitor, ann: User, work: Work) -> None:
     visitor.sign_in(ann)
     for name, path in CREATOR.items():
         visitor.look(path.format(work=work.public_id), name)
+
+
+def test_deleting_the_account_and_keeping_it(visitor: Visitor, ann: User) -> None:
+    visitor.sign_in(ann)
+    visitor.page.goto("/account/delete")
+    visitor.press("main form button")
+    visitor.complaints.clear()  # the browser's word for 422
+    visitor.look_here("delete-account-refused")
+    visitor.page.locator("#id_kind_keep").check()
+    visitor.page.locator("input[name=email]").fill(ann.email)
+    visitor.press("main form button")
+    visitor.look_here("delete-account-asked")
+    visitor.page.goto("/works/")
+    visitor.sign_in_by_mail(ann.email)
+    visitor.page.wait_for_url("**/account/delete")
+    visitor.look_here("delete-account-waits")
+    visitor.press("main form button")
+    visitor.page.wait_for_url("**/works/")
+    User.objects.filter(pk=ann.pk).update(is_staff=True)
+    visitor.page.goto("/account/delete")
+    visitor.complaints.clear()  # the browser's word for 403
+    visitor.look_here("delete-account-staff")
 
 
 def test_a_creators_places(visitor: Visitor, ann: User, web: Web, records: dict[str, list[str]]) -> None:
