@@ -2,17 +2,12 @@
 
 from celery import shared_task
 
-from consent import places
+from consent import erasing, places
 
 
 @shared_task
 def fulfil_intentions() -> None:
     places.fulfil_intentions()
-"""Celery's shell round `consent.erasing`."""
-
-from celery import shared_task
-
-from consent import erasing
 
 
 @shared_task

@@ -16,6 +16,7 @@ from ledger.services import forget_records
 from registry.models import (
     Asset,
     Authorization,
+    Challenge,
     Declarant,
     Fingerprint,
     Locator,
@@ -99,6 +100,8 @@ def _forget_places(places: Collection[Locator]) -> None:
     """The rows stay, since statements hang on them, and name nothing any more."""
     with transaction.atomic():
         Observation.objects.filter(locator__in=places).delete()
+        Challenge.objects.filter(locator__in=places).delete()
+        Authorization.objects.filter(locator__in=places).exclude(where="").update(where="")
         forget_records(Authorization.objects.filter(locator__in=places).values_list("public_id", flat=True))
         forget_records(place.registration for place in places)
         for place in places:

@@ -1,13 +1,11 @@
 """Celery's shells round what `registry` does in workers and by the clock."""
-"""Celery's shells round `registry.ingest`, `registry.observing` and `registry.erasing`."""
 
 from datetime import UTC, datetime
 
 from celery import shared_task
 
-from registry import erasing, observing
+from registry import erasing, observing, upkeep
 from registry import ingest as worker
-from registry import observing, upkeep
 
 _PLACES_AT_ONCE = 20
 _PLACE_SECONDS = 600

@@ -5,9 +5,6 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from web.views import (
-    (
-    badges,
-    ),
     badges,
     data,
     home,

@@ -27,7 +27,7 @@ FOR EACH ROW EXECUTE FUNCTION holdout_refuse_change();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consent", "0003_no_truncate")]
+    dependencies = [("consent", "0004_intention")]
     operations = [
         migrations.RunSQL(FUNCTION, "DROP FUNCTION consent_refuse_change();"),
         migrations.RunSQL(TRIGGER, UNDONE),
