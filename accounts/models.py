@@ -26,6 +26,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(db_default=Now(), editable=False)
+    next_digest_at = models.DateTimeField(null=True, help_text="Of who asked, by mail; none: not wanted.")
 
     USERNAME_FIELD = "email"
     objects: ClassVar[UserManager] = UserManager()

@@ -1,6 +1,8 @@
 """Writing: organisations, memberships, keys, staff, and the audit log."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -21,6 +23,14 @@ def personal_organization(*, user: User) -> Organization:
         organization = Organization.objects.create(name="", side=Organization.Side.CREATOR)
         Membership.objects.create(organization=organization, user=user)
         return organization
+
+
+DIGEST_EVERY: Final = timedelta(days=30)
+
+
+def want_digest(*, user: User, wanted: bool, now: datetime) -> None:
+    """Whether `user` is told by mail, once a month, what came of what they said."""
+    User.objects.filter(pk=user.pk).update(next_digest_at=now + DIGEST_EVERY if wanted else None)
 
 
 def issue_key(*, organization: Organization, name: str, by: Actor = SYSTEM) -> tuple[ApiKey, str]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from django.db import connection
 
+from accounts.models import Organization
 from consent.models import Statement
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import LogEntry
@@ -127,6 +128,12 @@ def said_of_places(places: Iterable[Locator]) -> dict[int, Preferences]:
         for s in said
         if s.locator_id is not None
     }
+
+
+def statements_of(organization: Organization, *, most: int) -> list[str]:
+    """The public ids of what a tenant's declarants said, the newest first."""
+    said = Statement.objects.filter(declarant__organization=organization).order_by("-pk")
+    return list(said.values_list("public_id", flat=True)[:most])
 
 
 def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:

@@ -5,15 +5,17 @@ organisation and day. So a lookup pays for one insert, and a batch is counted on
 copies lie on the registered picture is kept for its declarant (`NearHit`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import Count, F, Sum
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
@@ -151,6 +153,38 @@ def who_asked(statements: Iterable[str], *, days: int = 90) -> list[Asked]:
         .order_by("-day", "name")
     )
     return [Asked(row["day"], row["name"], row["total"]) for row in counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often whoever asked was told of some statements, in the last days."""
+
+    rows: int
+    by_day: Mapping[date, int]
+    by_organization: Mapping[str, int]
+    """Name -> times, who was told most often first."""
+
+
+_NOBODY: Final = Told(0, MappingProxyType({}), MappingProxyType({}))
+
+
+def told_of(statements: Collection[str], *, days: int) -> Told:
+    """What `who_asked` says, added up by day and by organisation."""
+    if not statements:
+        return _NOBODY
+    by_day: Counter[date] = Counter()
+    by_organization: Counter[str] = Counter()
+    for line in who_asked(statements, days=days):
+        by_day[line.day] += line.rows
+        by_organization[line.organization] += line.rows
+    return Told(by_day.total(), dict(sorted(by_day.items())), dict(by_organization.most_common()))
+
+
+def told_at_all(*, days: int) -> tuple[int, int]:
+    """How many organisations were told of anybody's statements in the last days, and how often."""
+    lately = HitCount.objects.filter(day__gte=Now() - timedelta(days=days))
+    found = lately.aggregate(organizations=Count("organization", distinct=True), rows=Sum("rows"))
+    return found["organizations"], found["rows"] or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Celery's shells round `lookup.jobs`. A message carries nothing: the step table knows what is to be done."""
 
+from datetime import UTC, datetime
+
 from celery import shared_task
 
-from lookup import erasing, hits, jobs, snapshots
+from lookup import digest, erasing, hits, jobs, snapshots
 from lookup.models import JobStep
 from lookup.steps import open_steps
 
@@ -33,6 +35,11 @@ def roll_up_hits() -> None:
     """Count stored hits together until none wait."""
     while hits.roll_up():
         pass
+
+
+@shared_task
+def send_digests() -> None:
+    digest.send_due(now=datetime.now(UTC))
 
 
 @shared_task

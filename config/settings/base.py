@@ -207,7 +207,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "web.second_factor.SealingAdapter"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 LOGIN_URL = "account_request_login_code"
-LOGIN_REDIRECT_URL = "/works/"
+LOGIN_REDIRECT_URL = "/overview/"
 DEFAULT_FROM_EMAIL = env_str("HOLDOUT_FROM_EMAIL", "Holdout <noreply@localhost>")
 
 # --- security ----------------------------------------------------------------------------------------
@@ -290,6 +290,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "count-hits": {"task": "lookup.tasks.roll_up_hits", "schedule": 10.0, "options": {"expires": 10}},
+    "send-digests": {"task": "lookup.tasks.send_digests", "schedule": 3600.0, "options": {"expires": 3600}},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
 }
 

@@ -24,7 +24,7 @@ def test_from_signing_up_to_the_receipt(chromium: Browser, live_server: Any, tmp
     page.wait_for_url("**/confirm-email/**")
     page.get_by_label("Code").fill(code_in(str(mail.outbox[-1].body)))
     page.keyboard.press("Enter")
-    page.wait_for_url("**/works/")
+    page.wait_for_url("**/overview/")
 
     file = tmp_path / "harbour.png"
     file.write_bytes(picture())

@@ -39,6 +39,7 @@ EVERYBODY = {
     "not-found": "/nothing-here",
 }
 CREATOR = {
+    "overview": "/overview/",
     "works": "/works/",
     "new-work": "/works/new",
     "work": "/works/{work}/",
@@ -170,7 +171,7 @@ def test_signing_in_with_a_second_step(visitor: Visitor, ann: User, browser: Cli
     visitor.enter("000000")
     visitor.look_here("second-step-wrong")
     visitor.enter(code_now(secret))
-    visitor.page.wait_for_url("**/works/")
+    visitor.page.wait_for_url("**/overview/")
     visitor.page.goto("/accounts/2fa/codes/")
     visitor.enter(code_now(secret))  # shows the codes, once; from then on they are only counted
     for name, path in SECOND_STEP.items():

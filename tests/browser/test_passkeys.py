@@ -93,7 +93,7 @@ def test_after_the_mailed_code_the_passkey_is_the_second_step(visitor: Visitor, 
     visitor.page.wait_for_url("**/accounts/2fa/authenticate/")
     visitor.look_here("second-step-passkey")
     visitor.press("#passkey")
-    visitor.page.wait_for_url("**/works/")
+    visitor.page.wait_for_url("**/overview/")
 
 
 def test_a_cancelled_question_is_said_on_the_page(visitor: Visitor, ann: User) -> None:

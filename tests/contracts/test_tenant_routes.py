@@ -62,6 +62,8 @@ NOBODYS = {
     "doctor": "asks somebody else's site, for everybody alike",
     "kit": "makes files of what is asked",
     "kit/marked": "gives back what was sent, marked",
+    "overview/": "one's own: sums of what one's own lists show",
+    "overview/digest": "one's own account",
     "works/new": "makes a work of one's own",
     "places/new": "claims a place for oneself",
     "p/<str:code>": "public: whose profile bears the code stands in the profile",

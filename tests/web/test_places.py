@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.audit import Actor, Source
+from accounts.models import User
 from consent.models import Intention, Statement
 from consent.places import fulfil_intentions
 from holdout.verdicts import Outcome, Query
@@ -17,7 +18,7 @@ from registry.evidence import line
 from registry.models import Locator
 from tests.factories import settle
 from tests.registry.conftest import Web, records, web
-from tests.web.conftest import person
+from tests.web.conftest import person, signed_in
 
 __all__ = ["records", "web"]
 pytestmark = pytest.mark.django_db
@@ -26,9 +27,7 @@ PROFILE = "https://www.xiaohongshu.com/user/profile/5c1234567890abcdef123456"
 
 @pytest.fixture
 def ann(db: None) -> Client:
-    browser = Client(raise_request_exception=False)
-    browser.force_login(person("ann"))
-    return browser
+    return signed_in(person("ann"), client=Client(raise_request_exception=False))
 
 
 def add(browser: Client, address: str, **more: str) -> str:
@@ -158,3 +157,14 @@ def test_the_list_costs_the_same_however_long_it_is(ann: Client, django_assert_m
         add(ann, f"site{i}.example")
     with django_assert_max_num_queries(12):
         assert ann.get("/places/").content.count(b"Waits for the proof") == 20
+
+
+def test_withdrawing_asks_who_it_is_when_signing_in_was_long_ago(
+    ann: Client, records: dict[str, list[str]], web: Web
+) -> None:
+    page = add(ann, "ann.example", extent="domain")
+    records["_holdout.ann.example"] = [line(code_on(ann, page))]
+    ann.post(f"{page}proof")
+    long_ago = signed_in(User.objects.get(), seconds_ago=3_600)
+    assert "/accounts/confirm/" in long_ago.post(f"{page}withdraw")["Location"]
+    assert outcome("https://ann.example/x.jpg") is Outcome.DENY

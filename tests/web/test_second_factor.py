@@ -76,7 +76,7 @@ def test_signing_in_takes_both_steps(
     assert client.get("/works/").status_code == 302
     assert "Incorrect code" in client.post("/accounts/2fa/authenticate/", {"code": "000000"}).content.decode()
     done = client.post("/accounts/2fa/authenticate/", {"code": code_now(secret)})
-    assert done.headers["Location"] == "/works/"
+    assert done.headers["Location"] == "/overview/"
     assert client.get("/works/").status_code == 200
 
 

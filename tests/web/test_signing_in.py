@@ -29,8 +29,8 @@ def test_signing_up_takes_an_address_and_the_code_that_was_sent_to_it(
     assert mail.subject == "Confirm your email address for Holdout"
     assert mail.to == ["new@example.com"]
     done = client.post("/accounts/confirm-email/", {"code": code_in(mail)}, follow=True)
-    assert done.redirect_chain[-1][0] == "/works/"
-    assert "Nothing registered yet" in done.content.decode()
+    assert done.redirect_chain[-1][0] == "/overview/"
+    assert "Say it once for all that stands at your profile or site" in done.content.decode()
     assert not User.objects.get().has_usable_password()
 
 
@@ -72,7 +72,7 @@ def test_another_code_can_be_sent(client: Client, ann: User, mailoutbox: list[Em
     client.post("/accounts/login/code/confirm/", {"action": "resend"})
     first, second = map(code_in, mailoutbox)
     assert first != second
-    assert client.post("/accounts/login/code/confirm/", {"code": second}).headers["Location"] == "/works/"
+    assert client.post("/accounts/login/code/confirm/", {"code": second}).headers["Location"] == "/overview/"
 
 
 def test_the_answer_does_not_tell_who_has_an_account(
@@ -110,7 +110,7 @@ def test_who_signs_up_twice_in_a_row_is_shown_the_way_in_and_no_password(
     assert 'name="email"' in form.content.decode()
     again.post("/accounts/login/code/", {"email": "new@example.com"})
     done = again.post("/accounts/login/code/confirm/", {"code": code_in(mailoutbox[-1])})
-    assert done.headers["Location"] == "/works/"
+    assert done.headers["Location"] == "/overview/"
     assert again.get("/works/").status_code == 200
 
 

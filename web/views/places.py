@@ -21,6 +21,7 @@ from registry.queries import place_of, places_of, proven_place
 from web.forms import PageForm, PlaceDeclarationForm, PlaceForm
 from web.pages import creator_page
 from web.places import details_of, listed, ways_of
+from web.reauthentication import way_to_prove_again
 from web.words import attempt_lines, name_of, preset_of, refusal_words
 
 _PAGE = 20
@@ -99,8 +100,10 @@ def proof(request: HttpRequest, organization: Organization, place_id: str) -> Ht
 @require_http_methods(["GET", "HEAD", "POST"])
 @creator_page
 def withdrawal(request: HttpRequest, organization: Organization, place_id: str) -> HttpResponse:
-    """Asks whether to withdraw; POST does it."""
+    """Asks whether to withdraw; POST does it. Both need a recent proof of who it is."""
     shown = place_of(organization, place_id)
+    if elsewhere := way_to_prove_again(request):
+        return elsewhere
     if request.method != "POST":
         return render(request, "web/withdraw_place.html", {"place": shown})
     take_back_of_place(place=shown)
