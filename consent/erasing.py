@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from accounts.erasing import mark_done, organizations_of, running_for
 from accounts.models import ErasureRequest, Organization
-from consent.models import Intention, Statement
+from consent.models import Import, Intention, Statement
 from consent.services import declare_many
 from holdout.errors import Conflict
 from holdout.vocabulary import UsageCategory
@@ -35,6 +35,7 @@ def _erased(organizations: Collection[Organization]) -> bool:
             _withdraw_everything(declarant)
     except Conflict:  # somebody was quicker
         return False
+    Import.objects.filter(declarant__organization__in=organizations).delete()
     Intention.objects.filter(locator__declarant__organization__in=organizations).delete()
     statements = Statement.objects.filter(declarant__organization__in=organizations)
     if not in_the_index(statements):

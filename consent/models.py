@@ -14,6 +14,10 @@ def statement_id() -> str:
     return new_id("stm")
 
 
+def import_id() -> str:
+    return new_id("imp")
+
+
 def _preference_field() -> models.CharField[str, str]:
     return models.CharField(max_length=11, blank=True, choices=[(p.value, p.value) for p in Preference])
 
@@ -82,3 +86,64 @@ class Intention(models.Model):
 
     def __str__(self) -> str:
         return f"intention for {self.locator_id}"
+
+
+class Import(models.Model):
+    """Many addresses of which the same is to be said, and how far that has come."""
+
+    class State(models.TextChoices):
+        READING = "reading"
+        """The site map is still to be fetched."""
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    public_id = models.CharField(max_length=40, unique=True, default=import_id, editable=False)
+    declarant = models.ForeignKey(Declarant, on_delete=models.CASCADE, related_name="imports")
+    sitemap = models.TextField(blank=True, help_text="Where the addresses come from, if from a site map.")
+    preferences = models.JSONField(help_text="Use -> preference.")
+    terms_url = models.URLField(blank=True)
+    state = models.CharField(max_length=7, choices=State, default=State.RUNNING)
+    error = models.CharField(max_length=60, blank=True, help_text="Why it failed.")
+    lease_until = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # consent.imports.work_once
+            models.Index(
+                name="import_open", fields=["id"], condition=models.Q(state__in=["reading", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ImportLine(models.Model):
+    """One address of an import, and what came of it."""
+
+    class Result(models.TextChoices):
+        WAITING = "waiting"
+        ADDED = "added"
+        KNOWN = "known"
+        """The same was said of it already."""
+        REFUSED = "refused"
+
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="lines")
+    number = models.PositiveIntegerField()
+    target = models.TextField()
+    result = models.CharField(max_length=7, choices=Result, default=Result.WAITING)
+    code = models.CharField(max_length=60, blank=True, help_text="Why it was refused.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="importline_once", fields=["job", "number"])]
+        indexes = [
+            # consent.imports: the next piece
+            models.Index(
+                name="importline_waiting", fields=["job", "number"], condition=models.Q(result="waiting")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.number} of {self.job_id}"

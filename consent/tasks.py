@@ -1,8 +1,10 @@
-"""Celery's shells round what `consent` does by the clock."""
+"""Celery's shells round what `consent` does in workers and by the clock."""
+
+from datetime import UTC, datetime
 
 from celery import shared_task
 
-from consent import erasing, places
+from consent import erasing, importing, places
 
 
 @shared_task
@@ -13,3 +15,10 @@ def fulfil_intentions() -> None:
 @shared_task
 def erase() -> None:
     erasing.erase()
+
+
+@shared_task
+def work_on_imports() -> None:
+    """Take one piece further, and ring again while there is any."""
+    if importing.work_once(now=datetime.now(UTC)):
+        work_on_imports.delay()

@@ -12,6 +12,7 @@ is ever an "allow".
     |-- NotPermitted          the proof that the caller holds does not reach that far
     |-- NotFound
     |-- Conflict              contradicts what already stands
+    |-- LimitReached          too much for today
     |-- Unavailable           cannot be answered now; try again later
     |   `-- FetchFailed       what stands at an address on the web could not be had whole
     `-- ClientError           a registry was asked and gave no answer that counts (`holdout/client/`)
@@ -74,6 +75,12 @@ class Conflict(HoldoutError):
     """Contradicts what already stands."""
 
     http_status = 409
+
+
+class LimitReached(HoldoutError):
+    """More than the caller may do in a day; tomorrow it is possible."""
+
+    http_status = 429
 
 
 class Unavailable(HoldoutError):

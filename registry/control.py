@@ -189,42 +189,43 @@ def carry_over(locators: Iterable[Locator], *, declarant: Declarant) -> None:
         _carry_over(declarant, list(locators))
 
 
-def _carry_over(declarant: Declarant, locators: list[Locator]) -> None:
+def _carry_over(declarant: Declarant, places: list[Locator]) -> None:
     bases = holding_authorizations().filter(
         declarant=declarant, locator__isnull=False, rests_on=None, challenge__isnull=False
     )
-    for base in bases.select_related("locator"):
-        _carry(base, [place for place in locators if _covers(base, place)])
+    scopes = [(place, _scopes(place)) for place in places]
+    for base in bases.select_related("locator", "declarant"):
+        _carry(base, [place for place, keys in scopes if _covers(base, place, keys)])
 
 
 def _covered(base: Authorization) -> list[Locator]:
-    return [place for place in base.declarant.locators.all() if _covers(base, place)]
+    return [place for place in base.declarant.locators.all() if _covers(base, place, _scopes(place))]
 
 
-def _covers(base: Authorization, place: Locator) -> bool:
+def _covers(base: Authorization, place: Locator, scopes: frozenset[str]) -> bool:
     """Whether control of one place shows control of another: what belongs to it, and what lies in it."""
     assert base.locator is not None  # noqa: S101 - callers ask for proofs of places
     if place.pk == base.locator.pk:
         return False
-    if place.belongs_to_id == base.locator.pk:
-        return True
-    keys = {key.text for key in _scopes(place)}
-    return base.locator.key in keys
+    return place.belongs_to_id == base.locator.pk or base.locator.key in scopes
 
 
-def _scopes(place: Locator) -> list[RuleKey]:
+def _scopes(place: Locator) -> frozenset[str]:
     """The keys in which a place lies, its own kind's reach respected: a domain lies only in domains."""
     match KeyKind(place.kind):
         case KeyKind.DOMAIN:
-            keys = rule_keys(canonicalize(f"https://{key_host(place.key)}/"))
-            return [key for key in keys if key.kind is KeyKind.DOMAIN]
+            keys, kinds = _keys_of_host(place), {KeyKind.DOMAIN}
         case KeyKind.HOST:
-            keys = rule_keys(canonicalize(f"https://{key_host(place.key)}/"))
-            return [key for key in keys if key.kind in (KeyKind.HOST, KeyKind.DOMAIN)]
+            keys, kinds = _keys_of_host(place), {KeyKind.HOST, KeyKind.DOMAIN}
         case KeyKind.PATH | KeyKind.URL | KeyKind.PICTURE:
-            return list(rule_keys(canonicalize(place.target)))
+            keys, kinds = rule_keys(canonicalize(place.target)), set(KeyKind)
         case KeyKind.ACCOUNT:
-            return []
+            return frozenset()
+    return frozenset(key.text for key in keys if key.kind in kinds)
+
+
+def _keys_of_host(place: Locator) -> tuple[RuleKey, ...]:
+    return rule_keys(canonicalize(f"https://{key_host(place.key)}/"))
 
 
 def _carry(base: Authorization, places: Iterable[Locator]) -> None:

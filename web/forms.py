@@ -9,6 +9,7 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ErasureRequest, User
+from consent.imports import MAX_BYTES as MAX_LIST_BYTES
 from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
@@ -91,6 +92,47 @@ class PlaceForm(PlaceDeclarationForm):
         coerce=Extent,
         initial=Extent.HOST.value,
     )
+
+
+class ImportForm(DeclarationForm):
+    """Addresses, in one of three ways, and what is said of all of them."""
+
+    addresses = forms.CharField(
+        label=_("Addresses, one in each line"),
+        required=False,
+        max_length=250_000,  # Django's limit for forms is in octets; more goes into a file
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    file = forms.FileField(
+        label=_("Or a file: a text, or a CSV with a column named url"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".txt,.csv,text/plain,text/csv"}),
+    )
+    sitemap = WebAddressField(
+        label=_("Or a site map"),
+        help_text=_("Such as https://example.com/sitemap.xml. Its pictures are taken, at most 50,000."),
+        required=False,
+        max_length=2000,
+        assume_scheme="https",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["preset"].label = _("What do you say about all of them?")
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        given = [name for name in ("addresses", "file", "sitemap") if said.get(name)]
+        if len(given) != 1:
+            raise forms.ValidationError(_("Give the addresses in one of the three ways."))
+        if said.get("file") and (said["file"].size or 0) > MAX_LIST_BYTES:
+            raise forms.ValidationError(_("The file is larger than 10 MB. Send it in parts."))
+        return said
+
+    def octets(self) -> bytes:
+        """The list; for a valid form without a site map."""
+        file: UploadedFile[bytes] | None = self.cleaned_data["file"]
+        return file.read() if file else str(self.cleaned_data["addresses"]).encode()
 
 
 class PageForm(forms.Form):

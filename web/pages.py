@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
@@ -19,8 +19,8 @@ _P = ParamSpec("_P")
 
 
 def creator_page(
-    view: Callable[Concatenate[HttpRequest, Organization, _P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
+    view: Callable[Concatenate[HttpRequest, Organization, _P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, _P], HttpResponseBase]:
     """A view for people who are signed in: it is given the organisation in which they act.
 
     While the deletion of their account waits, they are led to that. Its answers are never cached, and what
@@ -30,7 +30,7 @@ def creator_page(
     @login_required
     @never_cache
     @wraps(view)
-    def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+    def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
         if open_request(cast(User, request.user)):
             return redirect("erasure")  # nothing new is kept about somebody who is to be forgotten
         organization = personal_organization(user=cast(User, request.user))

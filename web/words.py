@@ -157,6 +157,15 @@ CHOICES: Final = ("no-ai", "no-generative-ai", "licence-first", "research-ok")
 
 _MANY_PUBLISH: Final = _("Many people publish on this site. Give the address of your own profile there.")
 _REFUSALS: Final[Mapping[str, "Text"]] = {
+    "daily_limit": _(
+        "That is more than can be registered in a day; with a proven account or site it is much more."
+    ),
+    "list_empty": _("There is no address in it; give one in each line."),
+    "list_too_long": _("At most 50,000 addresses at once; send the rest as another list."),
+    "list_not_text": _("Save the list as UTF-8 text or CSV and send it again."),
+    "sitemap_not_found": _("There is no site map at this address."),
+    "sitemap_unreadable": _("This is no site map that can be read."),
+    "sitemap_empty": _("The site map lists nothing."),
     "code_not_found": _(
         "The page answered, but the code is not there, or not where only its holder can write."
     ),

@@ -283,6 +283,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 600},
     },
+    "work-on-imports": {
+        "task": "consent.tasks.work_on_imports",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "fulfil-intentions": {
         "task": "consent.tasks.fulfil_intentions",
         "schedule": 10.0,

@@ -41,6 +41,7 @@ EVERYBODY = {
 CREATOR = {
     "overview": "/overview/",
     "works": "/works/",
+    "new-import": "/imports/new",
     "new-work": "/works/new",
     "work": "/works/{work}/",
     "withdraw": "/works/{work}/withdraw",

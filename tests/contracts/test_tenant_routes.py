@@ -7,6 +7,7 @@ it shows.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Organization, User
 from accounts.services import issue_key, personal_organization
+from consent.imports import import_list
+from consent.models import Import
 from consent.services import declare
 from holdout.errors import FetchFailed
 from holdout.resolution import Assurance
@@ -28,9 +31,11 @@ from tests.factories import NO_AI, fingerprinted_work, settle
 from tests.web.conftest import person, signed_in
 
 pytestmark = pytest.mark.django_db
+NOW = datetime.now(UTC)
 
 WORK = "A creator's work, which its people see."
 PLACE = "A creator's place, which its people see."
+IMPORT = "A creator's import, which its people see."
 JOB = "A vendor's job, which its keys see."
 # Route -> whose object its path names.
 OBJECTS = {
@@ -42,6 +47,8 @@ OBJECTS = {
     "places/<str:place_id>/proof": PLACE,
     "places/<str:place_id>/withdraw": PLACE,
     "places/<str:place_id>/remove": PLACE,
+    "imports/<str:import_id>/": IMPORT,
+    "imports/<str:import_id>/report.csv": IMPORT,
     "v1/jobs/<job_id:job_id>": JOB,
     "v1/jobs/<job_id:job_id>/result": JOB,
     "v1/jobs/<job_id:job_id>/receipt": JOB,
@@ -66,6 +73,7 @@ NOBODYS = {
     "overview/digest": "one's own account",
     "works/new": "makes a work of one's own",
     "places/new": "claims a place for oneself",
+    "imports/new": "starts an import of one's own",
     "p/<str:code>": "public: whose profile bears the code stands in the profile",
     "badge/url.svg": "public: what the registry says of a place",
     "badge/<str:work_id>.svg": "public: made to be embedded anywhere",
@@ -138,6 +146,7 @@ class Tenant:
     program: Client
     work: Work
     place: Locator
+    imported: Import
     job: LookupJob
 
     def client_for(self, route: str) -> Client:
@@ -150,6 +159,9 @@ def tenant(user: User) -> Tenant:
     declare(declarant=work.declarant, subject=work, preferences=NO_AI)
     (place,) = register_locators(declarant=work.declarant, targets=[(KeyKind.HOST, "site.example")])
     authorize_locators(declarant=work.declarant, locators=[place], level=Assurance.L3, method="operator")
+    imported = import_list(
+        organization=organization, octets=b"https://x.example/", preferences=NO_AI, terms_url="", now=NOW
+    )
     browser = signed_in(user, client=Client(raise_request_exception=False))
     vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
     key = issue_key(organization=vendor, name="test")[1]
@@ -158,7 +170,7 @@ def tenant(user: User) -> Tenant:
     while work_once():
         pass
     settle()
-    return Tenant(browser, program, work, place, LookupJob.objects.get(public_id=job["id"]))
+    return Tenant(browser, program, work, place, imported, LookupJob.objects.get(public_id=job["id"]))
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +201,7 @@ def record_of(work: Work) -> str:
 def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = route.replace("<str:work_id>", of.work.public_id).replace("<job_id:job_id>", of.job.public_id)
     path = path.replace("<str:place_id>", of.place.public_id)
+    path = path.replace("<str:import_id>", of.imported.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
 
 
@@ -225,7 +238,8 @@ def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -
 def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
-    for public_id in (ann.work.public_id, ann.place.public_id, ann.job.public_id):
+    for own in (ann.work, ann.place, ann.imported, ann.job):
+        public_id = own.public_id
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()
     assert without_form_tokens(foreign) == without_form_tokens(never)
