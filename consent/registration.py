@@ -1,18 +1,22 @@
 """What a creator does, from the form to the log: each is one call for a view."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.models import Organization
 from consent.models import Statement
 from consent.queries import current_statement
-from consent.services import declare, withdraw
+from consent.services import declare, declare_many, withdraw
 from holdout.errors import Conflict, Unavailable
 from holdout.vocabulary import Preferences, UsageCategory
 from ledger.services import wait_for_entry
-from registry.models import Work
+from registry.models import Declarant, Work
 from registry.services import await_fingerprints, default_declarant, receive_picture
+
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,40 @@ def say(*, work: Work, preferences: Preferences, terms_url: str) -> Declared:
         work,
         declare(declarant=work.declarant, subject=work, preferences=preferences, terms_url=terms_url),
     )
+
+
+def say_of_all(*, organization: Organization, preferences: Preferences, terms_url: str) -> int:
+    """Say `preferences` of every work of `organization` of which something else was said; of how many.
+
+    Some hundred at a time: what is said stays said should the rest fail.
+    """
+    said = 0
+    last = 0
+    while works := list(_works_after(organization, last)):
+        last = works[-1].pk
+        for declarant, theirs in _by_declarant(_not_saying(works, preferences, terms_url)):
+            declare_many(declarant=declarant, subjects=theirs, preferences=preferences, terms_url=terms_url)
+            said += len(theirs)
+    return said
+
+
+def _works_after(organization: Organization, last: int) -> QuerySet[Work]:
+    works = Work.objects.filter(organization=organization, pk__gt=last).select_related("declarant")
+    return works.order_by("pk")[:_AT_ONCE]
+
+
+def _not_saying(works: list[Work], preferences: Preferences, terms_url: str) -> list[Work]:
+    same = {use.value: preferences.get(use, "") for use in UsageCategory} | {"terms_url": terms_url}
+    said = Statement.objects.filter(work__in=works, superseded_by=None, **same)
+    saying = set(said.values_list("work", flat=True))
+    return [work for work in works if work.pk not in saying]
+
+
+def _by_declarant(works: list[Work]) -> list[tuple[Declarant, list[Work]]]:
+    theirs: dict[Declarant, list[Work]] = {}
+    for work in works:
+        theirs.setdefault(work.declarant, []).append(work)
+    return list(theirs.items())
 
 
 def take_back(*, work: Work) -> Declared:

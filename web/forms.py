@@ -13,9 +13,19 @@ from consent.imports import MAX_BYTES as MAX_LIST_BYTES
 from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
-from holdout.vocabulary import PRESETS, Preferences
+from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 from registry.control import Extent
-from web.words import CHOICES, PRESET_WORDS, UseLine, refusal_words, said_lines
+from web.words import (
+    CHOICES,
+    OWN,
+    PRESET_WORDS,
+    UseLine,
+    preset_of,
+    refusal_words,
+    said_lines,
+    use_words,
+    value_choices,
+)
 
 _ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
 
@@ -27,36 +37,70 @@ class WebAddressField(forms.URLField):
 
 
 class DeclarationForm(forms.Form):
-    """What may be done with a work: one of the presets."""
+    """What may be done with something: one of the presets, or a choice use by use."""
 
     preset = forms.ChoiceField(
         label=_("What do you say about this picture?"),
-        choices=[(preset, PRESET_WORDS[preset].name) for preset in CHOICES],
+        choices=[*((preset, PRESET_WORDS[preset].name) for preset in CHOICES), (OWN, _("Your own choice"))],
         widget=forms.RadioSelect,
         initial=CHOICES[0],
     )
     terms_url = WebAddressField(
         label=_("Where your terms stand (optional)"),
-        help_text=_("A web address. It is used with “Licence first” only."),
+        help_text=_("A web address. It is used where you say “Ask first”."),
         required=False,
         max_length=200,
         assume_scheme="https",
     )
 
+    def __init__(self, *args: Any, said: Preferences | None = None, **kwargs: Any) -> None:
+        """`said`: what the form begins with, as a preset if it is one."""
+        if said:
+            chosen = {"preset": preset_of(said) or OWN} | {use.value: value for use, value in said.items()}
+            kwargs["initial"] = chosen | kwargs.get("initial", {})
+        super().__init__(*args, **kwargs)
+        for use in UsageCategory:
+            name, meaning = use_words(use)
+            self.fields[use.value] = forms.ChoiceField(
+                label=name, help_text=meaning, choices=value_choices, required=False
+            )
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        if said.get("preset") == OWN and not any(said.get(use.value) for use in UsageCategory):
+            self.add_error("preset", _("Say something of at least one use."))
+        return said
+
     def preferences(self) -> Preferences:
-        """What the chosen preset says; for a valid form."""
-        return PRESETS[self.cleaned_data["preset"]]
+        """What is chosen; for a valid form."""
+        said = self.cleaned_data
+        if said["preset"] != OWN:
+            return PRESETS[said["preset"]]
+        return {use: Preference(said[use.value]) for use in UsageCategory if said[use.value]}
 
     def terms(self) -> str:
-        """The terms' address where the preset speaks of terms, else an empty text."""
-        return str(self.cleaned_data["terms_url"]) if self.cleaned_data["preset"] == "licence-first" else ""
+        """The terms' address where something is conditional, else an empty text."""
+        conditional = Preference.CONDITIONAL in self.preferences().values()
+        return str(self.cleaned_data["terms_url"]) if conditional else ""
 
     def preset_choices(self) -> list[dict[str, Any]]:
-        """For the template: each radio button with its sentence and exact meaning."""
+        """For the template: each preset's radio button with its sentence and exact meaning."""
         return [
             {"radio": radio, "sentence": PRESET_WORDS[preset].sentence, "lines": _lines(preset)}
-            for preset, radio in zip(CHOICES, self["preset"], strict=True)
+            for preset, radio in zip(CHOICES, self["preset"], strict=False)
         ]
+
+    def own_choice(self) -> dict[str, Any]:
+        """For the template: the radio button of one's own choice, and its fields."""
+        return {"radio": self["preset"][len(CHOICES)], "fields": [self[use.value] for use in UsageCategory]}
+
+
+class AllWorksForm(DeclarationForm):
+    """What may be done with everything that is registered."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["preset"].label = _("What do you say about all your works?")
 
 
 class PlaceDeclarationForm(DeclarationForm):

@@ -30,6 +30,7 @@ urlpatterns = [
     path("overview/digest", overview.digest, name="digest"),
     path("works/", works.works, name="works"),
     path("works/new", works.new_work, name="new_work"),
+    path("works/all", works.all_works, name="all_works"),
     path("works/<str:work_id>/", works.work, name="work"),
     path("works/<str:work_id>/withdraw", works.withdrawal, name="withdrawal"),
     path("works/<str:work_id>/receipt.json", works.receipt, name="receipt"),

@@ -156,6 +156,9 @@ CHOICES: Final = ("no-ai", "no-generative-ai", "licence-first", "research-ok")
 """The presets that the forms offer; the first is preselected."""
 
 _MANY_PUBLISH: Final = _("Many people publish on this site. Give the address of your own profile there.")
+OWN: Final = "own"
+"""What the forms call a choice that is no preset's."""
+
 _REFUSALS: Final[Mapping[str, "Text"]] = {
     "daily_limit": _(
         "That is more than can be registered in a day; with a proven account or site it is much more."
@@ -240,6 +243,16 @@ def name_of(preferences: Preferences) -> "Text":
     if preset is not None:
         return PRESET_WORDS[preset].name
     return _("Your own choice") if preferences else _("Nothing said")
+
+
+def use_words(use: UsageCategory) -> "tuple[Text, Text]":
+    """The name of a use, and what it means."""
+    return _USES[use]
+
+
+def value_choices() -> "list[tuple[str, Text]]":
+    """What can be said of a use, the strictest first, as choices of a form; "" says nothing."""
+    return [*((value.value, _SAID[value]) for value in Preference), ("", _SAID["unset"])]
 
 
 def said_lines(preferences: Preferences) -> list[UseLine]:

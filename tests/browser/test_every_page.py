@@ -41,6 +41,7 @@ EVERYBODY = {
 CREATOR = {
     "overview": "/overview/",
     "works": "/works/",
+    "all-works": "/works/all",
     "new-import": "/imports/new",
     "new-work": "/works/new",
     "work": "/works/{work}/",

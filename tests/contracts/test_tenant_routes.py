@@ -71,6 +71,7 @@ NOBODYS = {
     "kit/marked": "gives back what was sent, marked",
     "overview/": "one's own: sums of what one's own lists show",
     "overview/digest": "one's own account",
+    "works/all": "says something of all of one's own works",
     "works/new": "makes a work of one's own",
     "places/new": "claims a place for oneself",
     "imports/new": "starts an import of one's own",

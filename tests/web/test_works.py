@@ -23,8 +23,8 @@ from holdout.errors import Conflict, UnreadablePicture
 from holdout.fingerprints.refusals import REFUSALS
 from holdout.receipts import verify_opening
 from registry import ingest, tasks
-from registry.models import Asset, Work
-from tests.factories import OPEN, settle
+from registry.models import Asset, Declarant, Work
+from tests.factories import OPEN, fingerprinted_work, settle
 from tests.web.conftest import person, picture
 from web.uploads import CappedUploadHandler
 
@@ -181,6 +181,7 @@ def test_no_ai_comes_first_and_is_chosen(browser: Client) -> None:
         ("no-generative-ai", ""),
         ("licence-first", ""),
         ("research-ok", ""),
+        ("own", ""),
     ]
 
 
@@ -315,3 +316,45 @@ def test_an_endless_upload_is_cut_at_the_cap() -> None:
     for start in range(0, 40_000_000, 65_536):
         taken.write(handler.receive_data_chunk(bytes(65_536), start) or b"")
     assert taken.tell() == 25_000_001
+
+
+def test_each_use_can_be_chosen_by_itself(browser: Client, work: Work) -> None:
+    page = f"/works/{work.public_id}/"
+    own = {"preset": "own", "train_gen": "deny", "search": "allow", "tdm": "conditional"}
+    browser.post(page, own | {"terms_url": "https://ann.example/terms"})
+    said = work.statements.order_by("-pk")[0]
+    assert (said.train_gen, said.tdm, said.search, said.ai_input) == ("deny", "conditional", "allow", "")
+    assert said.terms_url == "https://ann.example/terms"
+    settle()
+    shown = browser.get(page).content.decode()
+    assert re.search(r'value="own"[^>]* checked', shown)
+    assert '<option value="conditional" selected>' in shown
+
+
+def test_an_own_choice_must_say_something(browser: Client, work: Work) -> None:
+    before = work.statements.count()
+    answered = browser.post(f"/works/{work.public_id}/", {"preset": "own", "search": ""})
+    assert answered.status_code == 422
+    assert "Say something of at least one use." in answered.content.decode()
+    assert browser.post(f"/works/{work.public_id}/", {"preset": "own", "tdm": "maybe"}).status_code == 422
+    assert work.statements.count() == before
+
+
+def test_the_same_can_be_said_of_all_works_at_once(browser: Client, work: Work, alice: Declarant) -> None:
+    organization = work.organization
+    others = [fingerprinted_work(work.declarant, {"sha256": bytes([n]) * 32}) for n in range(1, 4)]
+    foreign = fingerprinted_work(alice, {"sha256": bytes([9]) * 32})
+    assert "4" in browser.get("/works/all").content.decode()
+    answered = browser.post("/works/all", {"preset": "licence-first", "terms_url": ""}, follow=True)
+    assert "Said of 4 works." in answered.content.decode()
+    assert organization.works.count() == 4
+    for one in (work, *others):
+        assert one.statements.order_by("-pk")[0].tdm == "conditional"
+    assert not foreign.statements.exists()
+    again = browser.post("/works/all", {"preset": "licence-first", "terms_url": ""}, follow=True)
+    assert "Said of 0 works." in again.content.decode()
+
+
+def test_of_no_works_nothing_is_said(browser: Client) -> None:
+    assert browser.get("/works/all").status_code == 200
+    assert browser.post("/works/all", {"preset": "own"}).status_code == 422

@@ -22,7 +22,7 @@ from web.forms import PageForm, PlaceDeclarationForm, PlaceForm
 from web.pages import creator_page
 from web.places import details_of, listed, ways_of
 from web.reauthentication import way_to_prove_again
-from web.words import attempt_lines, name_of, preset_of, refusal_words
+from web.words import attempt_lines, name_of, refusal_words
 
 _PAGE = 20
 _RATES: Final = {"prove": "10/m/user,60/h/user"}
@@ -139,7 +139,6 @@ def _place_page(
     details = details_of(shown)
     challenge = challenge_for(locator=shown, now=datetime.now(UTC))
     link = request.build_absolute_uri(reverse("mark", args=[challenge.code]))
-    chosen = {"preset": preset_of(details.chosen), "terms_url": details.terms_url}
     context: dict[str, Any] = {
         "details": details,
         "name": name_of(details.said),
@@ -147,7 +146,7 @@ def _place_page(
         "ways": ways_of(shown, challenge.code, link=link),
         "challenge": challenge,
         "attempts": attempt_lines(proving.attempts) if proving else [],
-        "form": form or PlaceDeclarationForm(initial=chosen),
+        "form": form or PlaceDeclarationForm(said=details.chosen, initial={"terms_url": details.terms_url}),
         "page_form": page or PageForm(),
     }
     return render(request, "web/place.html", context, status=status)

@@ -10,13 +10,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Organization
 from consent.queries import LoggedStatement
-from consent.registration import Declared, register, say, take_back
+from consent.registration import Declared, register, say, say_of_all, take_back
 from holdout.errors import HoldoutError, UnreadablePicture
 from holdout.ids import registration_number
 from registry.models import Work
 from registry.queries import work_of, works_of
 from web.badges import PAGE_LANGUAGES
-from web.forms import DeclarationForm, RegistrationForm
+from web.forms import AllWorksForm, DeclarationForm, RegistrationForm
 from web.pages import creator_page
 from web.reauthentication import way_to_prove_again
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
@@ -59,6 +59,24 @@ def new_work(request: HttpRequest, organization: Organization) -> HttpResponse:
         else:
             return _to_work(request, declared, _("Registered. Your receipt is below."))
     return render(request, "web/new_work.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@creator_page
+def all_works(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Say the same of everything that is registered."""
+    form = AllWorksForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            said = say_of_all(
+                organization=organization, preferences=form.preferences(), terms_url=form.terms()
+            )
+            messages.success(request, _("Said of %(count)s works.") % {"count": said})
+            return redirect("works")
+        status = 422
+    context = {"form": form, "count": works_of(organization).count()}
+    return render(request, "web/all_works.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -107,10 +125,7 @@ def _work_page(
 ) -> HttpResponse:
     details = details_of(shown)
     said = details.said.preferences if details.said else {}
-    initial = {
-        "preset": preset_of(said),
-        "terms_url": details.said.statement.terms_url if details.said else "",
-    }
+    terms = {"terms_url": details.said.statement.terms_url} if details.said else {}
     context = {
         "details": details,
         "name": name_of(said),
@@ -121,7 +136,7 @@ def _work_page(
         "history": [(line, name_of(line.preferences)) for line in details.history],
         "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
         "badge_languages": PAGE_LANGUAGES,
-        "form": form or DeclarationForm(initial=initial),
+        "form": form or DeclarationForm(said=said, initial=terms),
     }
     return render(request, "web/work.html", context, status=status)
 
