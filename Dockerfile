@@ -36,5 +36,5 @@ RUN python -m compileall -q . \
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "1", \
-     "--blocking-threads", "32", "--no-ws", "--workers-kill-timeout", "5", "--log-level", "warning", \
+     "--blocking-threads", "40", "--no-ws", "--workers-kill-timeout", "5", "--log-level", "warning", \
      "config.wsgi:application"]

@@ -83,7 +83,7 @@ class Turns:
 # A transfer takes as long as the other side's network, a lookup takes the processor: neither may keep the
 # other out, and all of them together must leave threads for what has no gate.
 _GATES: Final = {
-    name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads", "doctor")
+    name: Gate(name) for name in ("lookups", "compat", "status", "uploads", "downloads", "doctor", "pictures")
 }
 computing: Final = Turns()
 """Entered by a lookup once its body is here: who sends slowly keeps nobody from computing."""
@@ -99,12 +99,14 @@ _DOORS: Final = {
     # Each waits for another host's answers.
     ("GET", "/v1/doctor"): "doctor",
     ("GET", "/doctor"): "doctor",
+    # Each waits for its fingerprints, and a creator sends hundreds; the page comes back by itself.
+    ("POST", "/works/many/picture"): "pictures",
 }
 
 
 class Admission:
     """A WSGI application before another one. Only the heavy doors have gates: health pages, job listings and
-    pages for people always pass.
+    what people open always pass.
 
     `refused` is told the method and the path of each request that is turned away.
     """

@@ -9,10 +9,11 @@ from django.db import connection
 
 from accounts.models import Organization
 from consent.models import Statement
+from holdout.fingerprints.algorithms import SHA256
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import LogEntry
 from ledger.queries import entries_of
-from registry.models import Locator, Work
+from registry.models import Fingerprint, Locator, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,17 @@ def said_of_works(works: Iterable[Work], *, as_of: int) -> dict[int, StatementIn
     declarants = {work.pk: work.declarant.public_id for work in works}
     found = statements_in_force(works=list(declarants), locators=[], as_of=as_of)
     return {s.work: s for s in found if s.work is not None and s.declarant == declarants[s.work]}
+
+
+def digests_spoken_of(organization: Organization, digests: Collection[bytes]) -> set[bytes]:
+    """Those of the SHA-256 digests under which the organisation registered a file and spoke of it."""
+    found = Fingerprint.objects.filter(
+        algorithm=SHA256.id,
+        value__in=digests,
+        asset__work__organization=organization,
+        asset__work__statements__isnull=False,
+    )
+    return {bytes(value) for value in found.values_list("value", flat=True)}
 
 
 def current_statement(work: Work) -> Statement | None:

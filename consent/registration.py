@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Organization
@@ -14,7 +15,7 @@ from holdout.errors import Conflict, Unavailable
 from holdout.vocabulary import Preferences, UsageCategory
 from ledger.services import wait_for_entry
 from registry.models import Declarant, Work
-from registry.services import await_fingerprints, default_declarant, receive_picture
+from registry.services import await_fingerprints, default_declarant, receive_once, receive_picture
 
 _AT_ONCE: Final = 500
 
@@ -40,6 +41,38 @@ def register(
         asset=receive_picture(declarant=declarant, title=title, picture=picture),
     )
     return say(work=asset.work, preferences=preferences, terms_url=terms_url)
+
+
+def register_once(
+    *,
+    organization: Organization,
+    title: str,
+    picture: bytes,
+    original: bytes,
+    preferences: Preferences,
+    terms_url: str,
+) -> Declared | None:
+    """`register`, unless something was said already about the file with that SHA-256: then None.
+
+    `picture` is that file or a smaller copy of it (`registry.services.receive_picture`). Sent twice, even at
+    the same time, it is one work with one statement.
+    """
+    asset = await_fingerprints(
+        asset=receive_once(
+            declarant=default_declarant(organization=organization),
+            title=title,
+            picture=picture,
+            original=original,
+        ),
+    )
+    with transaction.atomic():
+        work = Work.objects.select_for_update(no_key=True).get(pk=asset.work_id)
+        if work.statements.exists():
+            return None
+        statement = declare(
+            declarant=work.declarant, subject=work, preferences=preferences, terms_url=terms_url
+        )
+    return _logged(work, statement)
 
 
 def say(*, work: Work, preferences: Preferences, terms_url: str) -> Declared:

@@ -51,7 +51,7 @@ def _web(host: str, port: int) -> list[str]:
         *("--port", str(port)),
         *("--workers", "1"),
         # More than are let in at a time (HOLDOUT_IN_FLIGHT_*): the rest is told so instead of waiting.
-        *("--blocking-threads", "32"),
+        *("--blocking-threads", "40"),
         "--no-ws",
         *("--workers-kill-timeout", "5"),  # seconds for open requests when stopping
         *("--log-level", "warning"),

@@ -66,7 +66,8 @@ def _register(asset: Asset, taken: PictureFingerprints) -> None:
     """Write what was found, the proof that the file was uploaded, and their records in line for the log."""
     kept, looks = stored_fingerprints(taken), taken.to_bytes()
     Fingerprint.objects.bulk_create(
-        [Fingerprint(asset=asset, algorithm=algorithm, value=value) for algorithm, value in kept.items()]
+        [Fingerprint(asset=asset, algorithm=algorithm, value=value) for algorithm, value in kept.items()],
+        ignore_conflicts=True,  # the SHA-256 may stand there since the file was received
     )
     Looks.objects.create(asset=asset, value=looks)
     asset.state, asset.width, asset.height = Asset.State.FINGERPRINTED, taken.width, taken.height
@@ -85,6 +86,21 @@ def _register(asset: Asset, taken: PictureFingerprints) -> None:
         entry_type="authorization",
         record_id=uploaded.public_id,
         record=authorization_record(uploaded),
+    )
+    for original in asset.work.assets.filter(state=Asset.State.RECEIVED):
+        _register_unseen(original)
+
+
+def _register_unseen(original: Asset) -> None:
+    """The file that the uploaded one is a copy of: its digest is its sender's word, so nothing proves it."""
+    claimed = {row.algorithm: bytes(row.value) for row in original.fingerprints.all()}
+    original.state = Asset.State.FINGERPRINTED
+    original.save(update_fields=["state"])
+    append(
+        log=Log.DECLARATIONS,
+        entry_type="asset",
+        record_id=original.public_id,
+        record=asset_record(original, claimed, looks=None),
     )
 
 

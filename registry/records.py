@@ -7,17 +7,18 @@ from typing import Any
 from registry.models import Asset, Authorization, Lapse, Locator, Standing, Work
 
 
-def asset_record(asset: Asset, fingerprints: Mapping[str, bytes], *, looks: bytes) -> dict[str, Any]:
+def asset_record(asset: Asset, fingerprints: Mapping[str, bytes], *, looks: bytes | None) -> dict[str, Any]:
     """A file's registration: its log index is the file's priority date.
 
-    Of the looks (`Looks.value`), which may be erased, only the digest is committed to.
+    Of the looks (`Looks.value`), which may be erased, only the digest is committed to; a file that was never
+    seen has none.
     """
     return {
         "asset": asset.public_id,
         "work": asset.work.public_id,
         "declarant": asset.work.declarant.public_id,
         "fingerprints": {algorithm: value.hex() for algorithm, value in fingerprints.items()},
-        "looks": {"sha256": sha256(looks).hexdigest()},
+        **({} if looks is None else {"looks": {"sha256": sha256(looks).hexdigest()}}),
     }
 
 

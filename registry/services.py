@@ -11,6 +11,8 @@ from accounts.models import Organization
 from accounts.services import record
 from holdout.durable import durable_file
 from holdout.errors import Conflict, NotPermitted, Unavailable, UnreadablePicture
+from holdout.fingerprints.algorithms import SHA256
+from holdout.fingerprints.exact import sha256
 from holdout.ids import new_id
 from holdout.picture_hosts import named_account_key, registered_picture_key, registered_url_key
 from holdout.resolution import Assurance
@@ -19,7 +21,7 @@ from ledger.models import Log
 from ledger.services import append, append_many
 from registry import tasks
 from registry.ingest import incoming_path
-from registry.models import Asset, Authorization, Declarant, Locator, Standing, Work
+from registry.models import Asset, Authorization, Declarant, Fingerprint, Locator, Standing, Work
 from registry.records import authorization_record, places_record
 from registry.scopes import refuse_overreach
 from registry.standings import say_standing
@@ -43,19 +45,47 @@ def default_declarant(*, organization: Organization) -> Declarant:
         )
 
 
-def receive_picture(*, declarant: Declarant, title: str, picture: bytes) -> Asset:
+def receive_picture(
+    *, declarant: Declarant, title: str, picture: bytes, original: bytes | None = None
+) -> Asset:
     """A new work with one file, whose fingerprints a worker takes; the picture is not kept afterwards.
 
-    Returns at once; `await_fingerprints` tells what came of it.
+    `original` is the SHA-256 of the file that `picture` is a smaller copy of. Unless it is the picture's own
+    it is the sender's word: it becomes a second file of the work, registered together with the picture,
+    that nothing proves. Returns at once; `await_fingerprints` tells what came of it.
     """
     with transaction.atomic():
         work = Work.objects.create(organization=declarant.organization, declarant=declarant, title=title)
         asset = Asset.objects.create(work=work)
+        if original is not None:
+            own = original == sha256(picture)
+            # Written before the worker comes, so that the same file sent again is found at once.
+            Fingerprint.objects.create(
+                asset=asset if own else Asset.objects.create(work=work), algorithm=SHA256.id, value=original
+            )
         with durable_file(incoming_path(asset.public_id)) as file:
             file.write(picture)
         # A bell that cannot be rung is no error: the upload is stored, and waiting for it ends in time.
         transaction.on_commit(lambda: tasks.ingest.delay(asset_id=asset.public_id), robust=True)
     return asset
+
+
+def receive_once(*, declarant: Declarant, title: str, picture: bytes, original: bytes) -> Asset:
+    """`receive_picture`, or, where the organisation sent that `original` before, the file that came with it.
+
+    Whatever became of that one: `await_fingerprints` tells.
+    """
+    with transaction.atomic():
+        # Two tabs at once must not make two works: the organisation's row is the lock.
+        Organization.objects.select_for_update(no_key=True).get(pk=declarant.organization_id)
+        sent = Work.objects.filter(
+            organization=declarant.organization_id,
+            assets__fingerprints__algorithm=SHA256.id,
+            assets__fingerprints__value=original,
+        )
+        if work := sent.order_by("pk").first():
+            return work.assets.order_by("pk")[0]
+        return receive_picture(declarant=declarant, title=title, picture=picture, original=original)
 
 
 def await_fingerprints(*, asset: Asset) -> Asset:
@@ -66,17 +96,23 @@ def await_fingerprints(*, asset: Asset) -> Asset:
     """
     deadline = time.monotonic() + settings.HOLDOUT_INGEST_TIMEOUT_SECONDS
     while True:
-        asset.refresh_from_db()
+        try:
+            asset.refresh_from_db()
+        except Asset.DoesNotExist:
+            # Sent twice at once, and whoever waited for it too has discarded it.
+            raise _busy() from None
         if asset.state == Asset.State.FINGERPRINTED:
             return asset
         if asset.state == Asset.State.REFUSED:
             discard_asset(asset=asset)
             raise UnreadablePicture(asset.refusal_code, asset.refusal_detail)
         if time.monotonic() >= deadline and discard_asset(asset=asset):
-            raise Unavailable(
-                "ingest_busy", "The picture could not be read in time; send it again in a minute."
-            )
+            raise _busy()
         time.sleep(0.02)
+
+
+def _busy() -> Unavailable:
+    return Unavailable("ingest_busy", "The picture could not be read in time; send it again in a minute.")
 
 
 def discard_asset(*, asset: Asset) -> bool:

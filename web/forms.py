@@ -214,10 +214,52 @@ class RegistrationForm(DeclarationForm):
     )
 
     def clean_picture(self) -> "UploadedFile[bytes]":
-        picture: UploadedFile[bytes] = self.cleaned_data["picture"]
-        if picture.size is None or picture.size > MAX_BYTES:
-            raise forms.ValidationError(refusal_words(UnreadablePicture("picture_too_large", "")))
-        return picture
+        return _of_bearable_size(self.cleaned_data["picture"])
+
+
+class ManyForm(DeclarationForm):
+    """One of many pictures, as the page's script sends it, and what is said about all of them.
+
+    The page shows the fields of the statement alone.
+    """
+
+    picture = forms.FileField(
+        error_messages={
+            name: refusal_words(UnreadablePicture("picture_missing", ""))
+            for name in ("required", "missing", "invalid", "empty")
+        }
+    )
+    sha256 = forms.RegexField(r"^[0-9a-f]{64}\Z")
+    title = forms.CharField(required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["preset"].label = _("What do you say about all of these pictures?")
+
+    def clean_picture(self) -> "UploadedFile[bytes]":
+        return _of_bearable_size(self.cleaned_data["picture"])
+
+    def clean_title(self) -> str:
+        """A file's name has as many characters as it has."""
+        return str(self.cleaned_data["title"])[:300]
+
+    def original(self) -> bytes:
+        """The digest of the file on the creator's own device; for a valid form."""
+        return bytes.fromhex(self.cleaned_data["sha256"])
+
+    def refusal(self) -> tuple[str, str]:
+        """The code and the words for an invalid form."""
+        field, errors = next(iter(self.errors.items()))
+        code = {"picture": "picture_missing", "sha256": "fingerprint_malformed", "title": "title_malformed"}
+        too_large = self.has_error("picture", "picture_too_large")
+        return "picture_too_large" if too_large else code.get(field, "statement_malformed"), str(errors[0])
+
+
+def _of_bearable_size(picture: "UploadedFile[bytes]") -> "UploadedFile[bytes]":
+    if picture.size is None or picture.size > MAX_BYTES:
+        refused = UnreadablePicture("picture_too_large", "")
+        raise forms.ValidationError(refusal_words(refused), code=refused.code)
+    return picture
 
 
 def _lines(preset: str) -> list[UseLine]:
@@ -296,7 +338,4 @@ class MarkForm(forms.Form):
 
     def clean_picture(self) -> "UploadedFile[bytes]":
         """Not larger than what may be registered."""
-        picture: UploadedFile[bytes] = self.cleaned_data["picture"]
-        if picture.size is None or picture.size > MAX_BYTES:
-            raise forms.ValidationError(refusal_words(UnreadablePicture("picture_too_large", "")))
-        return picture
+        return _of_bearable_size(self.cleaned_data["picture"])

@@ -5,8 +5,9 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from accounts.erasing import open_request
@@ -43,6 +44,35 @@ def creator_page(
             return refusal_page(request, error)
 
     return answer
+
+
+def creator_call(
+    view: Callable[Concatenate[HttpRequest, Organization, _P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
+    """`creator_page` for what a page's script calls: whoever is refused gets JSON, 401 when not signed in."""
+
+    @never_cache
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return refusal_json("signed_out", _("You are signed out. Sign in and try again."), status=401)
+        organization = personal_organization(user=request.user)
+        request.organization = organization  # type: ignore[attr-defined] # for the log line
+        try:
+            return view(request, organization, *args, **kwargs)
+        except HoldoutError as error:
+            response = refusal_json(error.code, refusal_words(error), status=error.http_status)
+            if isinstance(error, Unavailable):
+                response["Retry-After"] = str(error.retry_after_seconds)
+            return response
+
+    return answer
+
+
+def refusal_json(code: str, detail: object, *, status: int) -> JsonResponse:
+    """A refusal as RFC 9457 has it, in the visitor's language."""
+    body = {"status": status, "code": code, "detail": str(detail)}
+    return JsonResponse(body, status=status, content_type="application/problem+json")
 
 
 def refusal_page(request: HttpRequest, error: HoldoutError) -> HttpResponse:

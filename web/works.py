@@ -30,6 +30,8 @@ class WorkDetails:
     work: Work
     asset: Asset | None
     sha256: str
+    unseen: list[str]
+    """The SHA-256 of files that only their declarant has seen: smaller copies of them were uploaded."""
     places: list[Locator]
     proven: Proven
     history: list[LoggedStatement]
@@ -63,11 +65,13 @@ def details_of(work: Work) -> WorkDetails:
     history = history_of(work)
     logged = [line for line in history if line.index is not None]
     statements = [line.statement.public_id for line in logged]
-    asset = work.assets.order_by("pk").first()
+    assets = list(work.assets.order_by("pk"))
+    asset = assets[0] if assets else None
     return WorkDetails(
         work=work,
         asset=asset,
         sha256=_sha256(asset),
+        unseen=[_sha256(other) for other in assets[1:] if other.width is None],
         places=list(work.locators.order_by("pk")),
         proven=work_assurance(work, as_of=ledger.head().log_index),
         history=history,

@@ -50,6 +50,7 @@ HOLDOUT_IN_FLIGHT = {
     "uploads": env_int("HOLDOUT_IN_FLIGHT_UPLOADS", 4),
     "downloads": env_int("HOLDOUT_IN_FLIGHT_DOWNLOADS", 4),
     "doctor": env_int("HOLDOUT_IN_FLIGHT_DOCTOR", 2),
+    "pictures": env_int("HOLDOUT_IN_FLIGHT_PICTURES", 6),
 }
 # Name servers (IP addresses, by comma) that are asked for a domain's proof, and must agree; none: the
 # machine's own.

@@ -44,6 +44,7 @@ CREATOR = {
     "all-works": "/works/all",
     "new-import": "/imports/new",
     "new-work": "/works/new",
+    "many": "/works/many",
     "work": "/works/{work}/",
     "withdraw": "/works/{work}/withdraw",
     "email": "/accounts/email/",
