@@ -1,6 +1,7 @@
 """What a creator does, from the form to the log: each is one call for a view."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from holdout.errors import Conflict, Unavailable
 from holdout.vocabulary import Preferences, UsageCategory
 from ledger.services import wait_for_entry
 from registry.models import Declarant, Work
+from registry.quotas import refuse_beyond_quota
 from registry.services import await_fingerprints, default_declarant, receive_once, receive_picture
 
 _AT_ONCE: Final = 500
@@ -34,9 +36,10 @@ def register(
 ) -> Declared:
     """Register one picture for `organization` and say `preferences` about it.
 
-    Raises what `registry.services.await_fingerprints` raises; then nothing stays.
+    Raises what `registry.services.await_fingerprints` raises, and LimitReached; then nothing stays.
     """
     declarant = default_declarant(organization=organization)
+    refuse_beyond_quota(declarant=declarant, works=1, now=datetime.now(UTC))
     asset = await_fingerprints(
         asset=receive_picture(declarant=declarant, title=title, picture=picture),
     )
@@ -57,9 +60,11 @@ def register_once(
     `picture` is that file or a smaller copy of it (`registry.services.receive_picture`). Sent twice, even at
     the same time, it is one work with one statement.
     """
+    declarant = default_declarant(organization=organization)
+    refuse_beyond_quota(declarant=declarant, works=1, now=datetime.now(UTC))
     asset = await_fingerprints(
         asset=receive_once(
-            declarant=default_declarant(organization=organization),
+            declarant=declarant,
             title=title,
             picture=picture,
             original=original,

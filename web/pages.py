@@ -56,6 +56,8 @@ def creator_call(
     def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return refusal_json("signed_out", _("You are signed out. Sign in and try again."), status=401)
+        if open_request(request.user):
+            return refusal_json("erasure_waits", _("Your account is about to be deleted."), status=409)
         organization = personal_organization(user=request.user)
         request.organization = organization  # type: ignore[attr-defined] # for the log line
         try:

@@ -22,7 +22,7 @@ from consent.services import withdraw
 from holdout.fingerprints.vectors import texture
 from holdout.receipts import verify_opening
 from ledger.models import LogEntry
-from registry import ingest, tasks
+from registry import ingest, quotas, tasks
 from registry.models import Asset, Authorization, Fingerprint, Looks, Standing, Work
 from registry.services import default_declarant, receive_once
 from tests.factories import registered_picture, settle
@@ -335,3 +335,11 @@ def test_a_digest_that_somebody_types_lowers_nothing_for_who_has_the_file(
     painter = Organization.objects.create(name="", side=Organization.Side.CREATOR)
     registered_picture(default_declarant(organization=painter), photograph())
     assert not Standing.objects.exists()
+
+
+def test_so_many_a_day_and_no_more(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "A_DAY", dict.fromkeys(quotas.A_DAY, 0))
+    page = browser.post("/works/new", {"preset": "no-ai", "picture": SimpleUploadedFile("a.png", picture())})
+    assert page.status_code == 429
+    assert "more than can be registered in a day" in page.content.decode()
+    assert not Work.objects.exists()
