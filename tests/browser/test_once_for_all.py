@@ -1,4 +1,4 @@
-"""What people come for, from signing up to "reserved as far as it goes", in both languages, clicks counted."""
+"""What people come for, from signing up to "reserved as far as it goes", in both languages."""
 
 import re
 from collections.abc import Callable, Iterator
