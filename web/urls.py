@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from web.views import (
+    avatar,
     badges,
     data,
     home,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("doctor", signals.doctor, name="doctor"),
     path("kit", signals.kit, name="kit"),
     path("kit/marked", signals.marked, name="kit_marked"),
+    path("avatar", avatar.avatar, name="avatar"),
     path("r/<str:typed>", numbers.number, name="number"),
     path("overview/", overview.overview, name="overview"),
     path("overview/digest", overview.digest, name="digest"),

@@ -31,6 +31,7 @@ EVERYBODY = {
     "home": "/",
     "check": "/check?url=https://example.org/a.jpg",
     "check-unreadable": "/check?url=nonsense",
+    "avatar": "/avatar?url=example.org/a.jpg",
     "doctor": "/doctor",
     "doctor-examined": "/doctor?url=https://artist.example/tide.jpg",
     "kit": "/kit?preset=no-ai&site=https://artist.example/",

@@ -1,7 +1,8 @@
 """Draw the icons and take their fingerprints: `python -m holdout.fingerprints.generic.draw [FOLDER]`.
 
 With a folder the pictures are written there, to be looked at. Letters are polygons, so that no font of
-another machine changes them.
+another machine changes them. The designs of the avatar maker are kept as pictures, as a browser draws them
+(tests/browser/test_avatar.py).
 """
 
 import io
@@ -127,6 +128,12 @@ ICONS: Final[Mapping[str, Callable[[], Image.Image]]] = {
 }
 
 
+def designs() -> dict[str, bytes]:
+    """The marks of the avatar maker, each alone on white, as PNG files."""
+    folder = Path(__file__).with_name("designs")
+    return {f"design-{file.stem}": file.read_bytes() for file in sorted(folder.glob("*.png"))}
+
+
 def drawn(image: Image.Image) -> bytes:
     """The picture as a PNG file."""
     file = io.BytesIO()
@@ -136,7 +143,7 @@ def drawn(image: Image.Image) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Write the fingerprints, and the pictures where a folder is named."""
-    files = {name: drawn(make()) for name, make in ICONS.items()}
+    files = {name: drawn(make()) for name, make in ICONS.items()} | designs()
     for name, data in files.items() if arguments else ():
         (Path(arguments[0]) / f"{name}.png").write_bytes(data)
     looks = {name: describe(data, query=False).to_bytes() for name, data in files.items()}
