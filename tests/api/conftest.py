@@ -14,13 +14,14 @@ Post = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def nothing_spent() -> Iterator[None]:
     """All tests come from one address: what one spent, the next must not lack, here or in another folder."""
-    _forget_what_was_spent()
+    url = settings.REDIS_URL  # a test may take Valkey away from those who ask
+    _forget_what_was_spent(url)
     yield
-    _forget_what_was_spent()
+    _forget_what_was_spent(url)
 
 
-def _forget_what_was_spent() -> None:
-    with Redis.from_url(settings.REDIS_URL) as valkey:
+def _forget_what_was_spent(url: str) -> None:
+    with Redis.from_url(url) as valkey:
         if spent := valkey.keys("holdout:quota:*"):
             valkey.delete(*spent)
 
