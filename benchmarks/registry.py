@@ -36,7 +36,7 @@ class Loaded(NamedTuple):
 
 def load(*, urls: int, rules: int, seed: int = 1) -> Loaded:
     """So many URLs and rules, in place of whatever the benchmark's registry held."""
-    _empty()
+    empty()
     declarants = _declarants()
     given = list(_distinct(generated(urls + rules + (urls + rules) // 5, seed=seed)))
     own, foreign = given[:urls], given[urls : urls + rules]
@@ -49,7 +49,8 @@ def load(*, urls: int, rules: int, seed: int = 1) -> Loaded:
     return Loaded(own, foreign)
 
 
-def _empty() -> None:
+def empty() -> None:
+    """Nothing is left of what the benchmark registry held."""
     with connection.cursor() as cursor:
         tables = ", ".join(connection.introspection.django_table_names(only_existing=True))
         # The append-only tables refuse to be emptied, but not by a replica; this database is the bench's own.

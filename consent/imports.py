@@ -3,24 +3,27 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from django.db import transaction
 from django.db.models import Count
+from django.db.models.functions import Now
 
 from accounts.models import Organization
 from consent import tasks
 from consent.importing import add_lines
 from consent.models import Import, ImportLine
-from holdout.errors import InvalidInput
+from holdout.errors import InvalidInput, LimitReached
 from holdout.ids import is_public_id
 from holdout.vocabulary import Preferences
 from registry.models import Declarant
 from registry.services import default_declarant
 from registry.sitemaps import MOST
 
+_MOST_RUNNING: Final = 3
+_MOST_A_DAY: Final = 50
 MAX_BYTES: Final = 10 * 1024 * 1024
 _COLUMNS: Final = frozenset({"url", "urls", "address", "link", "image", "image_url", "网址", "链接", "图片"})
 
@@ -56,11 +59,21 @@ def import_sitemap(
 def _new(
     declarant: Declarant, preferences: Preferences, terms_url: str, *, state: str, sitemap: str = ""
 ) -> Import:
+    _refuse_too_many(declarant)
     values = {use.value: said.value for use, said in preferences.items()}
     transaction.on_commit(lambda: tasks.work_on_imports.delay(), robust=True)
     return Import.objects.create(
         declarant=declarant, preferences=values, terms_url=terms_url, state=state, sitemap=sitemap
     )
+
+
+def _refuse_too_many(declarant: Declarant) -> None:
+    """Site maps are fetched from hosts that somebody names: nobody shall have us fetch without end."""
+    Declarant.objects.select_for_update().get(pk=declarant.pk)
+    running = declarant.imports.filter(state__in=[Import.State.READING, Import.State.RUNNING])
+    lately = declarant.imports.filter(created_at__gt=Now() - timedelta(days=1))
+    if running.count() >= _MOST_RUNNING or lately.count() >= _MOST_A_DAY:
+        raise LimitReached("too_many_imports", "Wait until the imports that run are done; or until tomorrow.")
 
 
 def _addresses(octets: bytes) -> Iterator[str]:

@@ -7,14 +7,16 @@ those of RFC 9162 section 2.1.1.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import rfc8785
 
 from holdout.errors import InvalidInput
+from holdout.signing import PublicKey, SigningKey, key_named
 
 RECEIPT_VERSION = 1
+_OBSERVATION = "observation"
 
 
 def canonical_bytes(record: Mapping[str, Any]) -> bytes:
@@ -53,3 +55,27 @@ def verify_opening(receipt: Mapping[str, Any]) -> None:
         raise InvalidInput("receipt_malformed", f"This is not a receipt of Holdout ({error!r}).") from error
     if not hmac.compare_digest(leaf, said):
         raise InvalidInput("receipt_does_not_match", "The record in this receipt is not the one in the log.")
+
+
+def sign_observation(record: Mapping[str, Any], key: SigningKey) -> bytes:
+    """The registry's signature over the record of an observation."""
+    return key.sign(canonical_bytes(record), purpose=_OBSERVATION)
+
+
+def verify_observation(signed: Mapping[str, Any], keys: Iterable[PublicKey]) -> None:
+    """Check an observation's file: a known key signed its record, and its log entry commits to that record.
+
+    `keys` are those that the registry publishes (`/.well-known/holdout-keys.json`). Raises `InvalidInput`
+    (`receipt_malformed`, `receipt_does_not_match`, `signature_unknown_key`, `signature_invalid`).
+    """
+    try:
+        key = key_named(signed["signature"]["key"], keys)
+        signature = bytes.fromhex(signed["signature"]["ed25519"])
+        message = canonical_bytes(signed["opening"]["record"])
+    except (KeyError, TypeError, ValueError, rfc8785.CanonicalizationError) as error:
+        raise InvalidInput("receipt_malformed", f"This is no signed observation ({error!r}).") from error
+    if key is None:
+        raise InvalidInput("signature_unknown_key", "None of the given keys has made this signature.")
+    if not key.verifies(signature, message, purpose=_OBSERVATION):
+        raise InvalidInput("signature_invalid", "The signature is not over this record.")
+    verify_opening(signed["opening"])

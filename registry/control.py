@@ -22,7 +22,7 @@ from holdout.resolution import Assurance
 from holdout.urls import KeyKind, RuleKey, canonicalize, key_host, rule_keys
 from ledger.models import Log
 from ledger.services import append_many
-from registry.looking import LOOK_AGAIN, METHODS, Attempt, Method, look, where_of
+from registry.looking import LOOK_AGAIN, METHODS, Attempt, Method, look, page_not_in_place, where_of
 from registry.models import Authorization, Challenge, Declarant, Locator, Sighting
 from registry.platforms import account_at, account_of
 from registry.queries import holding_authorizations
@@ -116,9 +116,12 @@ def _new_code() -> str:
 def prove(*, locator: Locator, now: datetime, page: str = "") -> Proving:
     """Look for the place's code in every way that its kind allows; the first that shows it proves control.
 
-    `page`: a post or page within the place that bears the code, instead of the profile. Raises
-    `InvalidInput` (`page_not_in_place`).
+    `page`: a post within an account that bears the code, instead of the profile. Of a folder of another site
+    only its own page counts: in a forum or a wiki, anybody makes pages below it. Raises `InvalidInput`
+    (`page_not_in_place`).
     """
+    if page and account_of(locator.target) is None:
+        raise page_not_in_place()
     challenge = challenge_for(locator=locator, now=now)
     attempts = []
     for method in METHODS[KeyKind(locator.kind)]:

@@ -102,7 +102,7 @@ def _in_meta(locator: Locator, code: str, where: str, _now: datetime) -> bool:
 
 def _in_profile(locator: Locator, code: str, where: str, _now: datetime) -> bool:
     if not _lies_in(where, locator):
-        raise InvalidInput("page_not_in_place", "Name a page within the place, without ? and the rest.")
+        raise page_not_in_place()
     answer = _answer(where)
     return (
         answer is not None
@@ -111,6 +111,10 @@ def _in_profile(locator: Locator, code: str, where: str, _now: datetime) -> bool
         and not any(_mentions(url, code) for url in (where, *answer.redirects, answer.url))
         and evidence.in_page(answer.body, code)
     )
+
+
+def page_not_in_place() -> InvalidInput:
+    return InvalidInput("page_not_in_place", "Name a post within the account, without ? and the rest.")
 
 
 _LOOKING: Final[dict[Method, Callable[[Locator, str, str, datetime], bool]]] = {

@@ -339,6 +339,10 @@ class Observation(models.Model):
     signals = models.JSONField(default=list, help_text="[standard, place] of each signal that restricts.")
     missing = models.JSONField(default=list, help_text="Those that the observation before had.")
     error = models.CharField(max_length=60, blank=True, help_text="Why nothing could be read.")
+    signature = models.BinaryField(max_length=64, null=True, help_text="holdout.receipts.sign_observation.")
+    key = models.CharField(
+        max_length=16, blank=True, db_default="", help_text="The id of the key that signed."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -13,10 +13,13 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from holdout.doctor.diagnosis import Diagnosis, as_json, diagnose
 from holdout.doctor.visit import go_round
 from holdout.errors import HoldoutError
+from holdout.receipts import sign_observation
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW
+from holdout.signing import SigningKey
 from holdout.urls import KeyKind
 from holdout.vocabulary import Preference
 from ledger.models import Log
+from ledger.queries import receipt
 from ledger.services import append
 from registry.models import Locator, Observation
 from registry.notices import tell
@@ -87,13 +90,19 @@ def _kept(locator: Locator, diagnosis: Diagnosis) -> Observation:
     observation = Observation.objects.create(
         locator=locator, signals=[list(pair) for pair in said], missing=gone
     )
-    append(
-        log=Log.DECLARATIONS,
-        entry_type="observation",
-        record_id=observation.public_id,
-        record=observation_record(observation, diagnosis),
-    )
+    record = observation_record(observation, diagnosis)
+    append(log=Log.DECLARATIONS, entry_type="observation", record_id=observation.public_id, record=record)
+    key = SigningKey.from_text(settings.HOLDOUT_SNAPSHOT_SIGNING_KEY)
+    observation.signature, observation.key = sign_observation(record, key), key.public.id
+    observation.save(update_fields=["signature", "key"])
     return observation
+
+
+def signed_observation(observation: Observation) -> dict[str, Any]:
+    """What `holdout.receipts.verify_observation` checks. Raises `NotFound` (`not_in_log`) while it waits."""
+    opening = receipt(observation.public_id)
+    signature = {"key": observation.key, "ed25519": bytes(observation.signature or b"").hex()}
+    return {"opening": opening, "signature": signature}
 
 
 def _before(locator: Locator) -> QuerySet[Observation]:

@@ -50,6 +50,11 @@ urlpatterns = [
     path("imports/new", imports.new_import, name="new_import"),
     path("imports/<str:import_id>/", imports.shown, name="import"),
     path("imports/<str:import_id>/report.csv", imports.report, name="import_report"),
+    path(
+        "places/<str:place_id>/observations/<str:observation_id>.json",
+        places.observation,
+        name="observation",
+    ),
     path("p/<str:code>", places.mark, name="mark"),
     path("badge/url.svg", badges.url_badge, name="badge_url"),
     path("badge/<str:work_id>.svg", badges.work_badge, name="badge_work"),

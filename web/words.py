@@ -163,6 +163,7 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "daily_limit": _(
         "That is more than can be registered in a day; with a proven account or site it is much more."
     ),
+    "too_many_imports": _("Wait until the imports that run are done, or until tomorrow."),
     "list_empty": _("There is no address in it; give one in each line."),
     "list_too_long": _("At most 50,000 addresses at once; send the rest as another list."),
     "list_not_text": _("Save the list as UTF-8 text or CSV and send it again."),
@@ -172,7 +173,7 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "code_not_found": _(
         "The page answered, but the code is not there, or not where only its holder can write."
     ),
-    "page_not_in_place": _("Name a page within the place itself, without ? and what follows it."),
+    "page_not_in_place": _("Name a post within your account there, without ? and what follows it."),
     "too_many_unproven": _("Prove some of your places, or remove them, before you add more."),
     "place_on_record": _(
         "What was proven or said of a place stays on record. You can withdraw what you said."

@@ -122,6 +122,17 @@ def test_who_is_not_proven_may_register_so_much_a_day(
     start(ann, "https://x.example/3\nhttps://x.example/4")
 
 
+def test_nobody_has_us_fetch_without_end(ann: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    served(monkeypatch, {})
+    for _ in range(3):
+        import_sitemap(organization=ann, url=URL, preferences=NO_AI, terms_url="")
+    with pytest.raises(LimitReached, match="too_many_imports"):
+        import_sitemap(organization=ann, url=URL, preferences=NO_AI, terms_url="")
+    work()
+    Import.objects.update(state="failed")
+    import_sitemap(organization=ann, url=URL, preferences=NO_AI, terms_url="")
+
+
 def test_a_worker_that_dies_leaves_nothing_half_done(ann: Organization) -> None:
     job = start(ann, "\n".join(f"https://x.example/{i}" for i in range(900)))
     assert work_once(now=datetime.now(UTC))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -22,10 +23,12 @@ from consent.services import declare
 from holdout.errors import FetchFailed
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
+from ledger.models import Log
+from ledger.services import append
 from lookup.jobs import work_once
 from lookup.models import LookupJob
 from registry import looking
-from registry.models import Locator, Work
+from registry.models import Locator, Observation, Work
 from registry.services import authorize_locators, default_declarant, register_locators
 from tests.factories import NO_AI, fingerprinted_work, settle
 from tests.web.conftest import person, signed_in
@@ -47,6 +50,7 @@ OBJECTS = {
     "places/<str:place_id>/proof": PLACE,
     "places/<str:place_id>/withdraw": PLACE,
     "places/<str:place_id>/remove": PLACE,
+    "places/<str:place_id>/observations/<str:observation_id>.json": PLACE,
     "imports/<str:import_id>/": IMPORT,
     "imports/<str:import_id>/report.csv": IMPORT,
     "v1/jobs/<job_id:job_id>": JOB,
@@ -151,6 +155,7 @@ class Tenant:
     program: Client
     work: Work
     place: Locator
+    seen: Observation
     imported: Import
     job: LookupJob
 
@@ -164,6 +169,9 @@ def tenant(user: User) -> Tenant:
     declare(declarant=work.declarant, subject=work, preferences=NO_AI)
     (place,) = register_locators(declarant=work.declarant, targets=[(KeyKind.HOST, "site.example")])
     authorize_locators(declarant=work.declarant, locators=[place], level=Assurance.L3, method="operator")
+    seen = Observation.objects.create(locator=place)
+    with transaction.atomic():
+        append(log=Log.DECLARATIONS, entry_type="observation", record_id=seen.public_id, record={})
     imported = import_list(
         organization=organization, octets=b"https://x.example/", preferences=NO_AI, terms_url="", now=NOW
     )
@@ -175,7 +183,7 @@ def tenant(user: User) -> Tenant:
     while work_once():
         pass
     settle()
-    return Tenant(browser, program, work, place, imported, LookupJob.objects.get(public_id=job["id"]))
+    return Tenant(browser, program, work, place, seen, imported, LookupJob.objects.get(public_id=job["id"]))
 
 
 @pytest.fixture(autouse=True)
@@ -206,6 +214,7 @@ def record_of(work: Work) -> str:
 def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = route.replace("<str:work_id>", of.work.public_id).replace("<job_id:job_id>", of.job.public_id)
     path = path.replace("<str:place_id>", of.place.public_id)
+    path = path.replace("<str:observation_id>", of.seen.public_id)
     path = path.replace("<str:import_id>", of.imported.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
 
@@ -243,7 +252,7 @@ def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -
 def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
-    for own in (ann.work, ann.place, ann.imported, ann.job):
+    for own in (ann.work, ann.place, ann.seen, ann.imported, ann.job):
         public_id = own.public_id
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()

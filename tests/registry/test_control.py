@@ -111,6 +111,18 @@ def test_a_post_will_do_if_it_lies_in_the_place(alice: Declarant, web: Web) -> N
     assert prove(locator=blog, now=NOW, page=post).authorization is not None
 
 
+def test_a_page_below_a_folder_proves_nothing_of_the_folder(alice: Declarant, web: Web) -> None:
+    """In a forum anybody begins a thread, and names it."""
+    threads = claim_place(declarant=alice, typed="https://forum.example/threads/", extent=Extent.FOLDER)
+    mine = "https://forum.example/threads/hello"
+    web(mine, f"<title>{code_of(threads)}</title>")
+    with pytest.raises(InvalidInput, match="page_not_in_place"):
+        prove(locator=threads, now=NOW, page=mine)
+    assert prove(locator=threads, now=NOW).authorization is None
+    web("https://forum.example/threads/", bio(code_of(threads)))
+    assert prove(locator=threads, now=NOW).authorization is not None
+
+
 def test_a_page_that_repeats_its_address_proves_nothing(alice: Declarant, web: Web) -> None:
     blog = claim_place(declarant=alice, typed=BLOG)
     code = code_of(blog)

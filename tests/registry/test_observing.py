@@ -4,20 +4,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 
 from accounts.models import Membership, User
 from holdout.doctor import visit
-from holdout.errors import FetchFailed
+from holdout.errors import FetchFailed, InvalidInput
 from holdout.fetch import Fetched
-from holdout.receipts import verify_opening
+from holdout.receipts import verify_observation, verify_opening
 from holdout.resolution import Assurance
+from holdout.signing import SigningKey
 from ledger.models import LogEntry
 from ledger.queries import receipt
 from registry import tasks
 from registry.models import Declarant, Locator, Observation
-from registry.observing import AGAIN, EVERY, due, observe
+from registry.observing import AGAIN, EVERY, due, observe, signed_observation
 from tests.factories import reserve_place, settle
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,31 @@ def test_what_stood_there_is_dated_by_the_log_and_can_be_proven(place: Locator, 
     record = opening["record"]
     assert (opening["entry"]["type"], record["url"], record["uses"]["tdm"]) == ("observation", URL, "deny")
     assert all(len(signal["sha256"]) == 64 and signal["revision"] for signal in record["signals"])
+
+
+def test_an_observation_is_signed_and_no_other_says_the_same(place: Locator, site: Says) -> None:
+    site(("x-robots-tag", "noai"))
+    seen = look(place)
+    settle()
+    signed = signed_observation(seen)
+    keys = [SigningKey.from_text(settings.HOLDOUT_SNAPSHOT_SIGNING_KEY).public]
+    verify_observation(signed, keys)
+    with pytest.raises(InvalidInput, match="signature_unknown_key"):
+        verify_observation(signed, [])
+    for change in (
+        {
+            "opening": signed["opening"]
+            | {"record": signed["opening"]["record"] | {"url": "https://b.example/"}}
+        },
+        {"signature": signed["signature"] | {"ed25519": "00" * 64}},
+    ):
+        with pytest.raises(InvalidInput, match="signature_invalid"):
+            verify_observation(signed | change, keys)
+    with pytest.raises(InvalidInput, match="receipt_does_not_match"):
+        verify_observation(signed | {"opening": signed["opening"] | {"salt": "00" * 32}}, keys)
+    for rubbish in ({}, {"opening": 1, "signature": 2}, signed | {"signature": {"key": [], "ed25519": "x"}}):
+        with pytest.raises(InvalidInput, match="receipt_malformed"):
+            verify_observation(rubbish, keys)
 
 
 def test_a_signal_that_is_gone_is_told_once(place: Locator, site: Says) -> None:

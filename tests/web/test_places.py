@@ -138,7 +138,7 @@ def test_a_page_elsewhere_is_refused_with_the_reason(ann: Client) -> None:
     page = add(ann, PROFILE)
     answered = ann.post(f"{page}proof", {"page": "https://www.xiaohongshu.com/explore/1"})
     assert answered.status_code == 422
-    assert "Name a page within the place itself" in answered.content.decode()
+    assert "Name a post within your account" in answered.content.decode()
 
 
 def test_the_list_tells_what_is_proven(ann: Client, web: Web) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from allauth.core.internal import ratelimit
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import Organization
 from consent.places import add_place, prove_place, remove_place, say_of_place, take_back_of_place
-from holdout.errors import HoldoutError
+from holdout.errors import HoldoutError, NotFound
 from registry.control import Proving, challenge_for
 from registry.models import Locator
+from registry.observing import signed_observation
 from registry.queries import place_of, places_of, proven_place
 from web.forms import PageForm, PlaceDeclarationForm, PlaceForm
 from web.pages import creator_page
@@ -118,6 +119,23 @@ def removal(request: HttpRequest, organization: Organization, place_id: str) -> 
     remove_place(place=place_of(organization, place_id))
     messages.success(request, _("Removed."))
     return redirect("places")
+
+
+@require_safe
+@creator_page
+def observation(
+    _request: HttpRequest, organization: Organization, place_id: str, observation_id: str
+) -> HttpResponse:
+    """What we saw at a place on a day, signed and with its log entry, as a JSON file."""
+    place = place_of(organization, place_id)
+    found = place.observations.filter(public_id=observation_id, error="").first()
+    if found is None:
+        raise NotFound("not_in_log", "That observation is not of this place.")
+    return JsonResponse(
+        signed_observation(found),
+        json_dumps_params={"indent": 2, "ensure_ascii": False},
+        headers={"Content-Disposition": f'attachment; filename="{found.public_id}.json"'},
+    )
 
 
 @require_safe
