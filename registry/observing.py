@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from holdout.doctor.diagnosis import Diagnosis, as_json, diagnose
-from holdout.doctor.visit import go_round
+from holdout.doctor.visit import Round, go_round
 from holdout.errors import HoldoutError
 from holdout.receipts import sign_observation
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW
@@ -68,6 +68,9 @@ def observe(*, locator_id: str) -> Observation | None:
         seen = go_round(_address(locator), contact=settings.HOLDOUT_CONTACT_URL)
     except HoldoutError as error:
         return Observation.objects.create(locator=locator, error=error.code)
+    if unread := _unread(seen):
+        # An outage is no word of the site: what stood there before neither stands nor is gone.
+        return Observation.objects.create(locator=locator, error=unread)
     diagnosis = diagnose(seen, at=datetime.now(UTC))
     with transaction.atomic():
         # One at a time for a place, or two would both warn.
@@ -76,6 +79,13 @@ def observe(*, locator_id: str) -> Observation | None:
     if observation.missing:
         _warn(locator, observation)
     return observation
+
+
+def _unread(seen: Round) -> str:
+    """Why not all could be read that the host may say; empty where all could."""
+    if seen.target.found is None and seen.target.status not in (404, 410):
+        return f"status_{seen.target.status}"
+    return next((visit.trouble for visit in (seen.robots, *seen.others) if visit.trouble), "")
 
 
 def _address(locator: Locator) -> str:

@@ -34,6 +34,10 @@ _WRITTEN: Final = (
 )
 
 
+_UNREAD: Final = frozenset({"aipref_unreadable", "aipref_value_unknown"})
+"""What cannot be read may refuse: a permission for the same path does not stand beside it."""
+
+
 def read_value(value: str) -> tuple[Preferences, list[Note]]:
     """What one statement says: an RFC 9651 Dictionary whose values are the Tokens `y` and `n`.
 
@@ -95,6 +99,8 @@ def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal |
         read = [read_value(value) for value in dict.fromkeys(longest(split, path))]
         notes += [note for _, found in read[:_MOST_NOTED] for note in found]
         said = robots.restrained(together(found for found, _ in read))
+        if any(note.code in _UNREAD for _, found in read for note in found):
+            said = {use: value for use, value in said.items() if value is not Preference.ALLOW}
     else:
         notes.append(Note("aipref_path_closed"))
     return standards()["aipref"].signal(

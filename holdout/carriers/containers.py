@@ -18,6 +18,7 @@ _MOST_IN_JPEG: Final = 65_502
 """Octets of a packet in one segment (XMP part 3, 1.1.3)."""
 _XMP_IN_PNG: Final = b"XML:com.adobe.xmp"
 _MOST_UNPACKED: Final = 1 << 20
+_MOST_PACKETS: Final = 16
 _MOST_PARTS: Final = 100_000
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _HAS_XMP: Final = 0x04
@@ -45,12 +46,32 @@ def _damaged() -> InvalidInput:
     )
 
 
-def find_xmp(file: bytes) -> tuple[bytes, ...]:
-    """The packets in a file, of which there should be one; none where it cannot be walked through."""
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """The XMP packets of a file, of which there should be one."""
+
+    found: tuple[bytes, ...] = ()
+    whole: bool = True
+    """Whether there are no others: the file is sound, and none was too large or one too many."""
+
+
+def find_xmp(file: bytes) -> Packets:
+    """What XMP stands in a file, as far as it can be walked through. Never raises."""
+    found: list[bytes] = []
+    room = _MOST_UNPACKED
     try:
-        return tuple(packet for part in _parts(file) if (packet := _packet(part)) is not None)
+        for part in _parts(file):
+            packet = _packet(part, most=room)
+            if packet is None:
+                continue
+            room -= len(packet)
+            if len(found) == _MOST_PACKETS or room <= 0:
+                return Packets(tuple(found), whole=False)
+            found.append(packet)
     except InvalidInput:
-        return ()
+        # A file of no known kind has none; a damaged one may have had more.
+        return Packets(tuple(found), whole=not is_markable(file))
+    return Packets(tuple(found))
 
 
 def is_markable(file: bytes) -> bool:
@@ -90,15 +111,16 @@ def _parts(file: bytes) -> Iterator[Part]:
         yield part
 
 
-def _packet(part: Part) -> bytes | None:
+def _packet(part: Part, *, most: int) -> bytes | None:
+    """The packet in a part, cut at `most` octets; None for a part without one."""
     if part.kind == b"\xe1" and part.content.startswith(_XMP_IN_JPEG):
         return part.content[len(_XMP_IN_JPEG) :]
     if part.kind == b"iTXt" and part.content.startswith(_XMP_IN_PNG + b"\x00"):
-        return _unpacked(part.content[len(_XMP_IN_PNG) + 1 :])
+        return _unpacked(part.content[len(_XMP_IN_PNG) + 1 :], most=most)
     return part.content if part.kind == b"XMP " else None
 
 
-def _unpacked(content: bytes) -> bytes | None:
+def _unpacked(content: bytes, *, most: int) -> bytes | None:
     """What follows the keyword of an iTXt: compressed or not, method, language, keyword, text."""
     compressed, text = content[:1] == b"\x01", content[2:].split(b"\x00", 2)
     if len(text) < 3:
@@ -107,7 +129,7 @@ def _unpacked(content: bytes) -> bytes | None:
         return text[2]
     unpacking = zlib.decompressobj()
     try:
-        return unpacking.decompress(text[2], _MOST_UNPACKED)
+        return unpacking.decompress(text[2], most)
     except zlib.error:
         return None
 
@@ -248,7 +270,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _replaced(file: bytes, parts: list[Part], new: bytes, at: int) -> bytes:
     """The file without its old packets, and with `new` inserted at `at`."""
-    old = [part for part in parts if _packet(part) is not None]
+    old = [part for part in parts if _packet(part, most=_MOST_UNPACKED) is not None]
     pieces, done = [], 0
     for start, end, inserted in sorted([(p.start, p.end, b"") for p in old] + [(at, at, new)]):
         pieces += [file[done:start], inserted]

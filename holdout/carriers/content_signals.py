@@ -30,8 +30,11 @@ def read_value(value: str) -> tuple[Preferences, list[Note]]:
     """What one rule says: `name=yes` or `name=no`, between commas. What contradicts itself is refused."""
     said: list[Preferences] = []
     notes = []
+    unread: set[str] = set()
     for word in filter(None, map(str.strip, value.split(","))):
         name, _, answer = (part.strip() for part in word.partition("="))
+        if name.lower() in _NAMES and (name not in _NAMES or answer not in ("yes", "no")):
+            unread.add(name.lower())
         if name == "use":
             notes.append(Note("content_signals_use", shown(word)))
         elif name in _AIPREF:
@@ -42,7 +45,13 @@ def read_value(value: str) -> tuple[Preferences, list[Note]]:
             notes.append(Note("content_signals_value_unknown", shown(word)))
         else:
             said.append(standards()["content-signals"].labels[f"{name}={answer}"])
-    return together(said), notes[:_MOST_NOTED]
+    return _without_permissions(together(said), unread), notes[:_MOST_NOTED]
+
+
+def _without_permissions(said: Preferences, unread: set[str]) -> Preferences:
+    """What cannot be read may have refused: a permission of the same name does not stand beside it."""
+    spoken = {use for name in unread for use in standards()["content-signals"].labels[f"{name}=no"]}
+    return {use: v for use, v in said.items() if v is not Preference.ALLOW or use not in spoken}
 
 
 def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal | None:
@@ -51,11 +60,11 @@ def read_robots(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal |
     if not rules:
         return None
     split = [split_rule(value) for value in rules]
-    read = [read_value(value) for value in dict.fromkeys(longest(split, path))]
+    said, found = read_value(", ".join(dict.fromkeys(longest(split, path))))
     noted = [note for _, value in split[:_MOST_NOTED] for note in read_value(value)[1]]
-    noted += [note for _, found in read for note in found]
+    noted += found
     return standards()["content-signals"].signal(
-        robots.restrained(together(found for found, _ in read)),
+        robots.restrained(said),
         source="robots.txt Content-Signal",
         parser=PARSER,
         read=_octets(rules),

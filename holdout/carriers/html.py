@@ -95,9 +95,16 @@ def _attributes(text: str, at: int) -> tuple[dict[str, str], int]:
     while found := _ATTRIBUTE.match(text, at):
         value = next((v for v in found.groups()[1:] if v is not None), "")
         if len(attributes) < _MOST:
-            attributes.setdefault(found[1].lower(), unescape(value))
+            attributes.setdefault(found[1].lower(), _unescaped(value))
         at = found.end()
     return attributes, _after(text, ">", at)
+
+
+def _unescaped(value: str) -> str:
+    try:
+        return unescape(value)
+    except ValueError:  # a number of thousands of digits is no character
+        return value
 
 
 def _after(text: str, mark: str, at: int) -> int:

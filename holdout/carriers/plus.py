@@ -93,14 +93,13 @@ def _terms(said: Xmp) -> list[str]:
     return [text for text in found if text]
 
 
-def tdm(said: Xmp) -> tuple[str | None, str | None]:
-    """`tdm:reservation` and `tdm:policy`, in either spelling of the namespace."""
+def tdm(said: Xmp) -> tuple[list[str], list[str]]:
+    """Every `tdm:reservation` and `tdm:policy`, in either spelling of the namespace."""
     reservation, policy = (
         [value for namespace in _TDM for value in said.values(namespace, name)]
         for name in ("reservation", "policy")
     )
-    # Of several the one that reserves.
-    return max(reservation, default=None), policy[0] if policy else None
+    return reservation, policy
 
 
 def label_for(said: Preferences) -> str | None:
@@ -144,7 +143,7 @@ def mark(
     label = label_for(said)
     if label is None:
         raise InvalidInput("nothing_to_mark", "Nothing is refused, so there is nothing to mark.")
-    packets = containers.find_xmp(file)
+    packets = containers.find_xmp(file).found
     if len(packets) > 1:
         raise InvalidInput("xmp_unreadable", "The picture has several XMP packets; save it anew first.")
     before = packets[0] if packets else None

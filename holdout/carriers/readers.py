@@ -131,7 +131,8 @@ def _by_rsl(seen: Surroundings, page: Page) -> Iterator[Signal | None]:
     pointed_to = _licence_addresses(seen, page)
     for address in pointed_to:
         if address in seen.licences:
-            yield rsl.read(seen.licences[address], url=seen.url or "/", at=address)
+            licence = rsl.read(seen.licences[address], url=seen.url or "/", at=address)
+            yield licence or rsl.unread([address])
     if unread := [address for address in pointed_to if address not in seen.licences]:
         yield rsl.unread(unread)
 
@@ -172,11 +173,13 @@ def _page(seen: Surroundings) -> Page:
 
 def _xmp(seen: Surroundings) -> Xmp | None:
     packets: tuple[bytes, ...] = () if seen.xmp is None else (seen.xmp,)
+    whole = True
     if seen.file is not None:
-        packets += containers.find_xmp(seen.file)
-        if not packets and not containers.is_markable(seen.file):
+        inside = containers.find_xmp(seen.file)
+        packets, whole = packets + inside.found, inside.whole
+        if not packets and whole and not containers.is_markable(seen.file):
             return Xmp(notes=(Note("xmp_not_looked_for"),))
-    return parse_xmp(packets) if packets else None
+    return parse_xmp(packets, whole=whole) if packets or not whole else None
 
 
 def _values(headers: Lines, name: str) -> tuple[str, ...]:

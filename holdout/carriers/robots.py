@@ -24,6 +24,7 @@ _MOST_LINES: Final = 100_000
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _RULES: Final = frozenset({"allow", "disallow", "content-usage", "content-signal", "license"})
 _ENCODED: Final = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]%#]")
+_TOKEN: Final = re.compile(r"[a-z0-9_.-]+")
 _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SHORT: Final = 256
 """Characters of a path that is remembered. Whoever sends longer ones must not fill our memory with them."""
@@ -61,17 +62,20 @@ class Robots:
     @property
     def whole(self) -> bool:
         """Whether all of it was read. What was not may have refused, so the rest permits nothing."""
-        return not any(note.code in _CUT for note in self.notes)
+        return not any(note.code in _CUT for note in self.notes) and b"\0" not in self.read  # UTF-16
 
     def group(self, agents: Sequence[str]) -> Group:
         """The rules for a crawler that goes under these product tokens: all its groups', else those of `*`.
 
         RFC 9309, 2.2.1: tokens are compared without case, and groups of the same token are one.
         """
-        tokens = {agent.lower() for agent in agents}
-        own = [rules for names, rules in self.groups if names & tokens]
-        every = [rules for names, rules in self.groups if "*" in names]
-        return Group(tuple(rule for rules in own or every for rule in rules))
+        return Group(tuple(rule for number in self.numbers(agents) for rule in self.groups[number][1]))
+
+    def numbers(self, agents: Sequence[str]) -> tuple[int, ...]:
+        """Which groups those are."""
+        tokens = {token_of(agent) for agent in agents}
+        own = tuple(at for at, (names, _) in enumerate(self.groups) if names & tokens)
+        return own or tuple(at for at, (names, _) in enumerate(self.groups) if "*" in names)
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of a field that stands in no group."""
@@ -88,9 +92,22 @@ class Robots:
         return tuple(note for note in self.notes if note.code in _CUT)
 
 
+def token_of(agent: str) -> str:
+    """The product token of a User-agent line, or of a crawler's name for itself, as they are compared.
+
+    RFC 9309, 2.2.1: letters, `_` and `-`, in any case; a version or a comment behind it is not part of it.
+    Digits and dots count as well: known crawlers have them.
+    """
+    agent = agent.strip().lower()
+    found = _TOKEN.match(agent)
+    return found[0] if found and agent != "*" else agent
+
+
 def parse(read: bytes) -> Robots:
     """Take a robots.txt apart. Lines that nobody knows are passed over; never raises."""
     text, notes = as_text(read)
+    if "\0" in text and not notes:
+        notes.append(Note("not_utf8"))
     groups: list[tuple[set[str], list[Rule]]] = []
     outside: list[Rule] = []
     collecting = False
@@ -103,7 +120,7 @@ def parse(read: bytes) -> Robots:
         if name == "user-agent":
             if not collecting:
                 groups.append((set(), []))
-            groups[-1][0].add(value.lower())
+            groups[-1][0].add(token_of(value))
             collecting = True
         elif name in _RULES:
             collecting = False
@@ -134,12 +151,18 @@ def path_of(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def matches(pattern: str, path: str) -> bool:
+def matches(pattern: str, path: bytes) -> bool:
     """Whether a path rule holds for a path (RFC 9309, 2.2.2 and 2.2.3): `*`, `$`, else octet by octet.
 
-    Both sides are compared as percent-encoded octets. Costs the product of the lengths at most.
+    Both sides are compared as percent-encoded octets; the path comes from `prepared`, once for all rules.
+    Costs the product of the lengths at most.
     """
-    return _matches(normal(pattern), _literal(normal(path)))
+    return _matches(normal(pattern), path)
+
+
+def prepared(path: str) -> bytes:
+    """A path, as rules are compared with it."""
+    return _literal(normal(path))
 
 
 def _matches(pattern: bytes, path: bytes) -> bool:
@@ -194,7 +217,7 @@ def longest(values: Iterable[tuple[str, str]], path: str) -> list[str]:
     """Of (path pattern, anything) pairs the seconds of those whose pattern is the longest that matches."""
     found: list[str] = []
     length = -1
-    normal_path = _literal(normal(path))
+    normal_path = prepared(path)
     for pattern, said in values:
         octets = normal(pattern)
         if len(octets) < length or not _matches(octets, normal_path):
@@ -214,9 +237,38 @@ def may_crawl(group: Group, path: str) -> bool:
     return not said or "allow" in said
 
 
+def access_of_each(robots: Robots, *, path: str, agents: Sequence[str]) -> dict[str, Access]:
+    """Whether each of many crawlers may fetch the path; every group is compared with it once."""
+    octets = prepared(path)
+    best = [_best(rules, octets) for _, rules in robots.groups]
+    found = {}
+    for agent in agents:
+        longest_, allows = max((best[number] for number in robots.numbers([agent])), default=(-1, True))
+        blocked = longest_ >= 0 and not allows and path != "/robots.txt"
+        found[agent] = _access(robots, blocked=blocked)
+    return found
+
+
+def _best(rules: Iterable[Rule], path: bytes) -> tuple[int, bool]:
+    """The length of the longest rule that matches, -1 for none, and whether one of that length allows."""
+    best = (-1, True)
+    for name, pattern in rules:
+        octets = normal(pattern) if name in ("allow", "disallow") and pattern else b""
+        if octets and len(octets) >= best[0] and _matches(octets, path):
+            best = max(best if best[0] == len(octets) else (-1, True), (len(octets), name == "allow"))
+    return best
+
+
+def _access(robots: Robots, *, blocked: bool) -> Access:
+    """What cannot be read whole may have refused."""
+    if blocked:
+        return Access.BLOCKED
+    return Access.ALLOWED if robots.whole else Access.UNKNOWN
+
+
 def read_access(robots: Robots, *, path: str, agents: Sequence[str]) -> Signal:
     """Whether a crawler may fetch the path. Says nothing of any use."""
-    access = Access.ALLOWED if may_crawl(robots.group(agents), path) else Access.BLOCKED
+    access = _access(robots, blocked=not may_crawl(robots.group(agents), path))
     return standards()["robots"].signal(
         {}, source=_SOURCE, parser=PARSER, read=robots.read, access=access, notes=robots.notes
     )

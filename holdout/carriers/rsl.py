@@ -7,17 +7,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from holdout.carriers.reading import LIMIT, shown
-from holdout.carriers.robots import matches, normal, path_of
+from holdout.carriers.robots import matches, normal, path_of, prepared
 from holdout.carriers.standards import standards, together
 from holdout.carriers.tdmrep import address
+from holdout.errors import InvalidInput
 from holdout.signals import Note, Signal
+from holdout.urls import canonicalize
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 
 PARSER: Final = 1
@@ -171,7 +173,7 @@ def _is_unknown(element: Element) -> bool:
 
 
 def _scopes(root: Element, url: str, at: str | None, notes: list[Note]) -> Iterator[_Scope]:
-    asked, path = _host(url), path_of(url)
+    asked, path = _host(url), prepared(path_of(url))
     for content in root.findall(f"{{{NAMESPACE}}}content"):
         host, pattern = _place(content.get("url", ""), at)
         if not pattern or (host and asked and host != asked) or not matches(pattern, path):
@@ -203,9 +205,10 @@ def _place(url: str, at: str | None) -> tuple[str | None, str]:
 
 
 def _host(url: str) -> str | None:
+    """As the web has it: a name in another script, or with a dot at its end, is the same host."""
     try:
-        return urlsplit(url).hostname
-    except ValueError:
+        return canonicalize(url).host
+    except InvalidInput:
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from holdout.carriers.reading import LIMIT, shown
-from holdout.carriers.robots import matches
+from holdout.carriers.robots import matches, prepared
 from holdout.carriers.standards import standards
 from holdout.signals import Note, Signal
 from holdout.vocabulary import Preference, Preferences, UsageCategory
@@ -52,12 +52,13 @@ def read_file(read: bytes, *, path: str) -> Signal | None:
         return _signal(None, None, source=source, read=read, notes=[Note("tdmrep_unreadable")])
     notes = [Note("too_long")] if len(rules) > _MOST_RULES else []
     doubtful = False
+    octets = prepared(path)
     for rule in rules[:_MOST_RULES]:
         location, reservation, policy = _rule(rule)
         if location is None or reservation is None:
             notes.append(Note("tdmrep_rule_unreadable", shown(json.dumps(rule)[:200])))
         doubtful = doubtful or location is None
-        if location is not None and matches(location, path):
+        if location is not None and matches(location, octets):
             if doubtful and reservation == 0:
                 reservation = None
                 notes.insert(0, Note("tdmrep_rule_doubtful", shown(location)))
@@ -119,13 +120,9 @@ def read_meta(metas: Sequence[tuple[str, str]]) -> Signal | None:
     return _read_words(reservation, policy, source="HTML meta tdm-reservation")
 
 
-def read_embedded(reservation: str | None, policy: str | None) -> Signal | None:
+def read_embedded(reservation: Sequence[str], policy: Sequence[str]) -> Signal | None:
     """What `tdm:reservation` and `tdm:policy` in a file's XMP say."""
-    return _read_words(
-        [] if reservation is None else [reservation],
-        [] if policy is None else [policy],
-        source="XMP tdm:reservation",
-    )
+    return _read_words(reservation, policy, source="XMP tdm:reservation")
 
 
 def _read_words(reservation: Sequence[str], policy: Sequence[str], *, source: str) -> Signal | None:

@@ -51,21 +51,24 @@ def parse(packet: bytes) -> Xmp:
     return parse_all((packet,))
 
 
-def parse_all(packets: Sequence[bytes]) -> Xmp:
-    """The properties of all packets of a file together."""
+def parse_all(packets: Sequence[bytes], *, whole: bool = True) -> Xmp:
+    """The properties of all packets of a file together: what is broken takes nothing from the others.
+
+    `whole`: whether these are all that there are. Where something is missing, a note says so.
+    """
     read = b"".join(packets)
-    found: dict[Name, list[str]] = {}
+    found: dict[Name, dict[str, None]] = {}
     for packet in packets:
         document = _document(packet)
-        if document is None:
-            return Xmp(notes=(Note("xmp_unreadable"),), read=read[:LIMIT])
-        for description in _descriptions(document):
+        whole = whole and document is not None
+        for description in () if document is None else _descriptions(document):
             for name, values in _properties(description):
-                found.setdefault(name, []).extend(values)
-    if any(len(values) > _MOST_VALUES for values in found.values()):
-        # What would be cut off may refuse.
-        return Xmp(notes=(Note("xmp_unreadable"),), read=read[:LIMIT])
-    return Xmp(MappingProxyType({name: tuple(values) for name, values in found.items()}), read=read)
+                # Labels that say something are few; lists of a thousand are of ancestors and places.
+                kept = found.setdefault(name, {})
+                kept.update(dict.fromkeys(values[: _MOST_VALUES - len(kept)]))
+    properties = {name: tuple(values) for name, values in found.items()}
+    notes = () if whole else (Note("xmp_unreadable"),)
+    return Xmp(MappingProxyType(properties), notes=notes, read=read[:LIMIT])
 
 
 def merged(packet: bytes | None, said: Mapping[Name, Value | None], *, prefixes: Mapping[str, str]) -> bytes:
@@ -140,10 +143,19 @@ def _is_shallow(document: Document) -> bool:
 
 
 def _descriptions(document: Document) -> Iterator[Element]:
-    for root in document.getElementsByTagNameNS(RDF, "RDF"):
+    """Those of the outermost `rdf:RDF`: one inside another would have all below it read again."""
+    for root in _outermost(document):
         for child in root.childNodes:
             if isinstance(child, Element) and (child.namespaceURI, child.localName) == (RDF, "Description"):
                 yield child
+
+
+def _outermost(node: Any) -> Iterator[Element]:
+    for child in node.childNodes:
+        if isinstance(child, Element) and (child.namespaceURI, child.localName) == (RDF, "RDF"):
+            yield child
+        elif isinstance(child, Element):
+            yield from _outermost(child)
 
 
 def _properties(description: Element) -> Iterator[tuple[Name, list[str]]]:

@@ -113,7 +113,9 @@ class Diagnosis:
 
 def diagnose(seen: Round, *, at: datetime) -> Diagnosis:
     """What follows from a round. Pure: the same round comes to the same diagnosis."""
-    signals = (*observed(read_all(seen.surroundings)), *_about_robots(seen.robots))
+    signals = (*read_all(seen.surroundings), *_about_robots(seen.robots))
+    if _is_known(seen):
+        signals = observed(signals)
     resolution = resolve(statements=(), signals=signals, as_of=AsOf(0, at.astimezone(UTC)))
     headers = seen.surroundings.headers
     clients = {name: keeps(headers) for name, keeps in CLIENTS.items()}
@@ -138,9 +140,14 @@ def diagnose(seen: Round, *, at: datetime) -> Diagnosis:
     )
 
 
+def _is_known(seen: Round) -> bool:
+    """Whether all was read that may speak of the picture; what is missing may refuse, so nothing permits."""
+    return seen.target.found is not None and not any(v.trouble for v in (seen.robots, *seen.others))
+
+
 def _about_robots(visit: Visit) -> tuple[Signal, ...]:
     """What follows where there is no robots.txt, or none could be had."""
-    return () if visit.found is not None else observed([robots.without_file(visit.status)])
+    return () if visit.found is not None else (robots.without_file(visit.status),)
 
 
 def _crawlers(seen: Round) -> dict[str, Access]:
@@ -148,20 +155,17 @@ def _crawlers(seen: Round) -> dict[str, Access]:
         (about,) = _about_robots(seen.robots)
         return {crawler.token: about.access for crawler in crawlers()}
     parsed, path = robots.parse(seen.robots.found), robots.path_of(seen.surroundings.url or "/")
-    return {
-        crawler.token: robots.read_access(parsed, path=path, agents=[crawler.token]).access
-        for crawler in crawlers()
-    }
+    return robots.access_of_each(parsed, path=path, agents=[crawler.token for crawler in crawlers()])
 
 
 def _of_places(seen: Round) -> Iterator[Finding]:
     if seen.target.found is None:
         yield Finding(Weight.GAP, "doctor_no_picture", seen.target.url, str(seen.target.status))
     for visit in seen.others:
-        unknown = visit.error is not None or (visit.status or 0) >= 500
-        if unknown:
-            why = visit.error.code if visit.error is not None else str(visit.status)
-            yield Finding(Weight.GAP, "doctor_place_unreachable", visit.url, why)
+        if visit.trouble:
+            yield Finding(
+                Weight.GAP, "doctor_place_unreachable", visit.url, visit.trouble.removeprefix("status_")
+            )
 
 
 def _of_notes(signals: Iterable[Signal]) -> Iterator[Finding]:

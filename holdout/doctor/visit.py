@@ -1,11 +1,12 @@
 """Going round a site as a crawler does: the picture or page itself, and the files that speak of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+from holdout.carriers.ai_txt import is_ai_txt
 from holdout.carriers.readers import licence_addresses
 from holdout.carriers.surroundings import Surroundings
 from holdout.errors import HoldoutError
@@ -38,6 +39,14 @@ class Visit:
     def found(self) -> bytes | None:
         """What stands there; None where nothing does, or could not be had."""
         return self.answer.body if self.answer is not None and self.answer.status == 200 else None
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody knows what stands there: no answer, or one that says "not now" or "not you"."""
+        if self.error is not None:
+            return self.error.code
+        status = self.status or 0
+        return f"status_{status}" if status >= 500 or status in (401, 403, 429) else ""
 
     @property
     def status(self) -> int | None:
@@ -76,7 +85,7 @@ def go_round(url: str, *, agents: tuple[str, ...] = (), contact: str = "", ask: 
         headers=target.answer.headers,
         robots=robots.found,
         tdmrep=tdmrep.found,
-        ai_txt=next((visit.found for visit in ai_txt if visit.found is not None), None),
+        ai_txt=_first_of(ai_txt),
         page=target.found if is_page else None,
         file=None if is_page else target.found,
     )
@@ -89,6 +98,12 @@ def go_round(url: str, *, agents: tuple[str, ...] = (), contact: str = "", ask: 
         is_page=is_page,
         surroundings=replace(seen, licences=MappingProxyType(found)),
     )
+
+
+def _first_of(places: Sequence[Visit]) -> bytes | None:
+    """Of ai.txt's two places the first that has one: some hosts answer every path with a page."""
+    found = [visit.found for visit in places if visit.found is not None]
+    return next((octets for octets in found if is_ai_txt(octets)), found[0] if found else None)
 
 
 def _fetch(contact: str, url: str, limits: FetchLimits) -> Fetched:

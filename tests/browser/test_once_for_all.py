@@ -167,7 +167,9 @@ def test_a_society_with_ten_thousand_works(
     records["_holdout.society.example"] = [artist.code()]
     artist.go("form[action$=proof] button")
     table = tmp_path / "works.csv"
-    addresses = [f"https://member{n % 99}.example/{n}.jpg" for n in range(10_000)]
+    # In the other language the same with fewer: it is the pages that differ.
+    works = 10_000 if artist.page.evaluate("navigator.language") == "en" else 500
+    addresses = [f"https://member{n % 99}.example/{n}.jpg" for n in range(works)]
     table.write_text("title,url\n" + "".join(f"Work {n},{url}\n" for n, url in enumerate(addresses)))
     artist.go('.crumb a[href="/places/"]')
     artist.go('main a[href="/imports/new"]')
@@ -176,10 +178,10 @@ def test_a_society_with_ten_thousand_works(
     artist.go("main form.card button.button")
     artist.page.wait_for_url(re.compile(r"/imports/imp_"))
     worked = all_of(lambda: work_once(now=datetime.now(UTC)))
-    assert worked == 20
+    assert worked == works // 500
     assert Import.objects.get().state == "done"
     artist.page.reload()
-    expect(artist.page.locator(".facts")).to_contain_text("10000")
+    expect(artist.page.locator(".facts")).to_contain_text(str(works))
     assert outcome(url=addresses[0]) is Outcome.DENY
     assert outcome(url=addresses[-1]) is Outcome.DENY
 

@@ -131,7 +131,7 @@ def test_one_bad_rule_does_not_silence_the_others() -> None:
 def test_headers_and_meta_elements_say_0_or_1(word: str, expected: Preferences) -> None:
     assert said(tdmrep.read_headers([word], [])) == expected
     assert said(tdmrep.read_meta([("tdm-reservation", word), ("other", "1")])) == expected
-    assert said(tdmrep.read_embedded(word, None)) == expected
+    assert said(tdmrep.read_embedded([word], [])) == expected
 
 
 def test_a_policy_alone_reserves_nothing_and_is_noted() -> None:

@@ -102,7 +102,7 @@ def test_a_picture_comes_back_marked_and_unchanged(client: Client) -> None:
     assert answered.status_code == 200
     assert answered["Content-Disposition"] == 'attachment; filename="no-ai.png"'
     assert frames(answered.content) == frames(file)
-    signal = plus.read(xmp.parse_all(containers.find_xmp(answered.content)))
+    signal = plus.read(xmp.parse_all(containers.find_xmp(answered.content).found))
     assert signal is not None
     assert "禁止将我的作品用于 AI 训练或 AI 生成。 https://portfolio.example/" in signal.terms
 
