@@ -199,8 +199,14 @@ def _policy(choice: Choice) -> bytes | None:
 
 
 def _licence(choice: Choice) -> bytes | None:
+    """None where RSL cannot say it: of what is free and what is asked for side by side, readers take the
+    free for asked for as well, and what is not listed for refused.
+    """
     written = rsl.write(choice.said, terms=choice.contact or choice.site)
-    return written if b"<license>" in written else None
+    read = rsl.read(written, url=choice.site, at=_at(choice, "license.xml"))
+    meant = {use: v for use, v in choice.said.items() if v is not Preference.DENY}
+    says = read is not None and all(read.preferences.get(use, v) is v for use, v in meant.items())
+    return written if says and b"<license>" in written else None
 
 
 def _meta(choice: Choice) -> str:

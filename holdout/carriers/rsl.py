@@ -336,8 +336,8 @@ def write(said: Preferences, *, url: str = "/", terms: str | None = None) -> byt
     """A licence for these preferences. A word that covers several uses is said as strictly as any of them.
 
     What is conditional is permitted against payment, with `terms` as the address of the conditions; what is
-    permitted stands in a licence of its own, so that it stays free. Where anything is permitted, RSL takes
-    what is not listed as not permitted, even what is unset here.
+    permitted stands in a licence of its own. Where anything is permitted, RSL takes what is not listed as not
+    permitted, even what is unset here; and `read` takes what one of several licences permits as conditional.
     """
     by_word = {word: _said_of(word, said) for word in WORDS[:-1]}
     root = Element("rsl", xmlns=NAMESPACE)

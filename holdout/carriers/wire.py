@@ -5,8 +5,13 @@ from typing import Final
 
 import msgspec
 
+from holdout.carriers import plus
+from holdout.carriers.containers import find_xmp
+from holdout.carriers.html import Page, read_page
 from holdout.carriers.surroundings import Surroundings
+from holdout.carriers.xmp import parse
 from holdout.errors import InvalidInput
+from holdout.vocabulary import Preference
 
 MOST_OCTETS: Final = 1 << 20
 """Of all texts of one query together: a whole robots.txt (500 KiB) and what goes with it."""
@@ -54,16 +59,32 @@ def surroundings(sent: Sent, *, url: str | None) -> Surroundings:
 
 
 def sent(seen: Surroundings) -> Sent:
-    """As JSON has them. The file and the page's text stay where they are: `metas` and `xmp` are sent."""
+    """As JSON has them. Of a page its meta elements are sent, of a file its XMP.
+
+    What only licences or a signed manifest say is not: `holdout.filter` reads those at home.
+    """
+    page = Page() if seen.page is None else read_page(seen.page)
+    xmp = seen.xmp
+    if xmp is None and seen.file is not None:
+        packets = find_xmp(seen.file).found
+        # One goes; of several, one that refuses.
+        xmp = next((packet for packet in packets if _refuses(packet)), packets[0] if packets else None)
     return Sent(
         agents=list(seen.agents),
         headers=_by_name(seen.headers),
-        meta=_by_name(seen.metas),
+        meta=_by_name((*seen.metas, *page.metas)[:MOST_LINES]),
         robots=_text(seen.robots),
         ai_txt=_text(seen.ai_txt),
         tdmrep=_text(seen.tdmrep),
-        xmp=_text(seen.xmp),
+        xmp=_text(xmp),
         iscc=_text(seen.iscc),
+    )
+
+
+def _refuses(packet: bytes) -> bool:
+    said = plus.read(parse(packet))
+    return said is not None and bool(
+        {Preference.DENY, Preference.CONDITIONAL} & set(said.preferences.values())
     )
 
 
@@ -86,4 +107,8 @@ def _octets(text: str | None) -> bytes | None:
 
 
 def _text(octets: bytes | None) -> str | None:
-    return None if octets is None else octets.decode("utf-8", "replace")
+    """UTF-16 is told by its mark; everything else is read as UTF-8."""
+    if octets is None:
+        return None
+    is_utf16 = octets[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return octets.decode("utf-16" if is_utf16 else "utf-8", "replace")

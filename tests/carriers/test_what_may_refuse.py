@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdout.carriers import ai_txt, content_signals, robots, tdmrep
+from holdout.carriers import ai_txt, content_signals, kit, robots, tdmrep, wire
 from holdout.carriers.containers import Packets, find_xmp
 from holdout.carriers.html import read_page
 from holdout.carriers.readers import read_all
 from holdout.carriers.surroundings import Surroundings
-from holdout.doctor.diagnosis import diagnose
+from holdout.doctor.diagnosis import Weight, diagnose
 from holdout.doctor.visit import go_round
 from holdout.errors import FetchFailed
 from holdout.fetch import Fetched, FetchLimits
 from holdout.resolution import of_signals
 from holdout.verdicts import Access, Outcome
-from holdout.vocabulary import Preference, UsageCategory
+from holdout.vocabulary import PRESETS, Preference, UsageCategory
 from tests.carriers.pictures import saved
 from tests.carriers.test_plus import packet
 
@@ -173,3 +173,40 @@ def test_an_ai_txt_of_which_nothing_is_left_says_why() -> None:
     read = ai_txt.read(b"Disallow: /\n", path="/a", agents=[])
     assert read is not None
     assert [note.code for note in read.notes] == ["robots_rule_without_agent"]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"page": b"<meta name=robots content=noai>"},
+        {"file": png(packet("DMI-ALLOWED"), packet("DMI-PROHIBITED"))},
+        {"xmp": packet("DMI-PROHIBITED").decode().encode("utf-16")},
+        {"tdmrep": '[{"location": "/", "tdm-reservation": 1}]'.encode("utf-16")},
+    ],
+)
+def test_what_is_sent_to_a_registry_refuses_as_it_does_at_home(seen: dict[str, bytes]) -> None:
+    here = Surroundings(url=URL, **seen)  # type: ignore[arg-type]
+    there = wire.surroundings(wire.sent(here), url=URL)
+    assert of_signals(read_all(here)).uses[GEN] is of_signals(read_all(there)).uses[GEN] is Outcome.DENY
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "open"])
+def test_a_kit_does_not_contradict_itself(preset: str) -> None:
+    """Put in place as it says, and read by the doctor."""
+    said = PRESETS[preset]
+    choice = kit.choice_of(said, site="https://x.example/", name="Ann", contact="https://x.example/ask")
+    made = {piece.id: piece.content for piece in kit.pieces(choice)}
+    files = {"/robots.txt": "robots", "/.well-known/tdmrep.json": "tdmrep", "/license.xml": "licence"}
+
+    def ask(url: str, _: FetchLimits) -> Fetched:
+        path = url.removeprefix("https://x.example")
+        found = b"x" if path == "/a.jpg" else made.get(files.get(path, ""), b"")
+        return Fetched(url, 200 if found else 404, (), found)
+
+    seen = diagnose(go_round(URL, ask=ask), at=datetime.now(UTC))
+    assert [f for f in seen.findings if f.weight is Weight.MISTAKE] == []
+    for use, value in said.items():
+        if value is Preference.DENY:
+            assert seen.resolution.uses[use] is Outcome.DENY
+        elif value is Preference.CONDITIONAL:
+            assert seen.resolution.uses[use] in (Outcome.CONDITIONAL, Outcome.DENY, Outcome.UNKNOWN)
