@@ -44,7 +44,10 @@ class Page:
 
 def read_page(read: bytes) -> Page:
     """Take a page apart: at most a megabyte of it, in time that grows with its length. Never raises."""
-    text, notes = as_text(read)
+    is_utf16 = read[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text, notes = as_text(read.decode("utf-16", "replace").encode() if is_utf16 else read)
+    if "\0" in text and not notes:
+        notes.append(Note("not_utf8"))
     metas: list[tuple[str, str]] = []
     licences: list[str] = []
     documents: list[bytes] = []
@@ -59,7 +62,7 @@ def read_page(read: bytes) -> Page:
         elif name == "img" and attributes.get("src"):
             pictures.append(attributes["src"].strip())
     return Page(
-        metas=tuple(metas[:_MOST]),
+        metas=tuple(metas),
         licences=tuple(licences[:_MOST]),
         documents=tuple(documents[:_MOST]),
         pictures=tuple(pictures[:_MOST]),

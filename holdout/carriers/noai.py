@@ -16,6 +16,7 @@ NOTES: Final = {
 LABELS: Final = ("noai", "noimageai")
 _WITH_VALUE: Final = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 _AGENT: Final = re.compile(r"\s*([A-Za-z0-9._\-*]{1,100})\s*:(.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(r"[\s:;]+")
 _ROBOTS_META: Final = "robots"
 _MOST_NOTED: Final = 100
 """Words that are noted."""
@@ -45,6 +46,13 @@ def read_meta(metas: Sequence[tuple[str, str]], *, agents: Sequence[str]) -> Sig
     )
 
 
+def of_page(notes: Sequence[Note]) -> Signal | None:
+    """A page that was not read whole may have had words of this standard; None for one that was."""
+    if not notes:
+        return None
+    return standards()["noai"].signal({}, source="HTML page", parser=PARSER, read=b"", notes=notes)
+
+
 def _scoped(line: str) -> Iterator[tuple[Collection[str], str]]:
     """To whom each part of a line speaks (nobody by name: empty), and the part."""
     spoken_to: dict[str, None] = {}
@@ -67,18 +75,16 @@ def _signal(
     labels = standards()["noai"].labels
     said, notes, speaks = [], [], False
     for scopes, part in scoped:
-        # A date has commas and colons of its own, and no such word.
-        word = part.partition(":")[0].strip().lower()
+        # A date has commas and colons of its own, and no such word. Some leave out the comma between words.
+        words = set(_BETWEEN.split(part.lower()))
         ours = any(token in scopes for token in tokens)
-        if word == "noml" and ours:
-            notes.append(Note("noai_noml", shown(part)))
-        elif word in LABELS and ours:
-            said.append(labels[word])
-        elif word in LABELS and source.startswith("header"):
+        spoken = words & {*LABELS, "noml"} if ours else words & set(LABELS)
+        speaks = speaks or (bool(spoken) and (ours or source.startswith("header")))
+        if not ours and spoken and source.startswith("header"):
             notes.append(Note("noai_other_agent", shown(f"{next(iter(scopes))}:{part}")))
-        else:
-            continue
-        speaks = True
+        elif ours:
+            notes += [Note("noai_noml", shown(part))] if "noml" in spoken else []
+            said += [labels[word] for word in LABELS if word in spoken]
     if not speaks:
         return None
     octets = "\n".join(read).encode("utf-8", "surrogatepass")

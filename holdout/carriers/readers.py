@@ -13,6 +13,7 @@ from holdout.carriers.surroundings import Lines, Surroundings
 from holdout.carriers.xmp import Xmp
 from holdout.carriers.xmp import parse_all as parse_xmp
 from holdout.signals import Note, Provenance, Signal
+from holdout.vocabulary import Preference
 
 _EMBEDDED: Final = frozenset({"plus", "cawg", "iscc", "tdmai"})
 _IN_XMP: Final = "XMP "
@@ -59,6 +60,7 @@ def _read(seen: Surroundings) -> tuple[Signal, ...]:
             *(_by_robots(seen) if seen.robots is not None else ()),
             _by_ai_txt(seen),
             noai.read_meta(page.metas, agents=seen.agents),
+            noai.of_page(page.notes),
             _by_tdmrep(seen, page),
             None if xmp is None else tdmrep.read_embedded(*plus.tdm(xmp)),
             *_by_rsl(seen, page),
@@ -119,9 +121,17 @@ def _by_tdmrep(seen: Surroundings, page: Page) -> Signal | None:
             tdmrep.read_headers(
                 _values(seen.headers, "tdm-reservation"), _values(seen.headers, "tdm-policy")
             ),
-            tdmrep.read_meta(page.metas),
+            _restrained(tdmrep.read_meta(page.metas), page),
         ]
     )
+
+
+def _restrained(signal: Signal | None, page: Page) -> Signal | None:
+    """What a page says, without its permissions where it was not read whole."""
+    if signal is None or not page.notes:
+        return signal
+    said = {use: value for use, value in signal.preferences.items() if value is not Preference.ALLOW}
+    return replace(signal, preferences=said)
 
 
 def _by_rsl(seen: Surroundings, page: Page) -> Iterator[Signal | None]:

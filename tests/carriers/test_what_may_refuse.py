@@ -210,3 +210,23 @@ def test_a_kit_does_not_contradict_itself(preset: str) -> None:
             assert seen.resolution.uses[use] is Outcome.DENY
         elif value is Preference.CONDITIONAL:
             assert seen.resolution.uses[use] in (Outcome.CONDITIONAL, Outcome.DENY, Outcome.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<meta name=x content=y>" * 1_500 + b"<meta name=robots content=noai>",
+        "<meta name=robots content=noai>".encode("utf-16"),
+        b"<meta name=robots content='noai noimageai'>",
+        b"<meta name=robots content='index; noai'>",
+    ],
+)
+def test_what_stands_in_a_page_is_found_however_it_is_written(page: bytes) -> None:
+    assert outcome(page=page) is Outcome.DENY
+
+
+def test_a_page_that_is_cut_says_so_and_permits_nothing() -> None:
+    page = b"<meta name=tdm-reservation content=0>" + b" " * (1 << 20) + b"<meta name=robots content=noai>"
+    signals = read_all(Surroundings(url=URL, page=page))
+    assert "too_long" in [note.code for signal in signals for note in signal.notes]
+    assert not [s for s in signals if Preference.ALLOW in s.preferences.values()]
