@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tomllib
 import zipfile
 from collections.abc import Callable, Mapping
@@ -72,6 +73,9 @@ class Piece:
     """By language."""
 
 
+_LDH: Final = re.compile(r"[A-Za-z0-9.:-]+")
+
+
 def choice_of(
     said: Preferences,
     *,
@@ -83,7 +87,8 @@ def choice_of(
 ) -> Choice:
     """A choice whose texts fit into files. `site` is any address of the site.
 
-    Raises `InvalidInput`: `nothing_to_say`, `text_not_printable`, and those of `parse_target`.
+    Raises `InvalidInput`: `nothing_to_say`, `text_not_printable`, and those of `parse_target`, also for
+    `statement` and `contact`, which are addresses.
     """
     if not any(value in _REFUSED for value in said.values()):
         raise InvalidInput(
@@ -92,7 +97,14 @@ def choice_of(
     for text in (name, number, statement, contact):
         if not text.isprintable() or len(text) > 500:
             raise InvalidInput("text_not_printable", "Give one line of at most 500 characters.")
-    root = urljoin(parse_target(site).url, "/")
+    for address in (statement, contact):
+        if address:
+            parse_target(address)
+    target = parse_target(site)
+    if not _LDH.fullmatch(target.host):
+        # A server's configuration would read `$` and the like as its own.
+        raise InvalidInput("host_invalid", "No host can have this name.")
+    root = urljoin(target.url, "/")
     return Choice(said, root, name, number, statement, contact)
 
 

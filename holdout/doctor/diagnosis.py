@@ -180,9 +180,10 @@ def _weight(note: Note) -> Weight:
 
 def _of_conflicts(signals: Sequence[Signal]) -> Iterator[Finding]:
     for use in UsageCategory:
-        said = {s.source: s.preferences[use] for s in signals if use in s.preferences}
-        if Preference.ALLOW in said.values() and len(set(said.values())) > 1:
-            places = ", ".join(f"{place}: {value}" for place, value in said.items())
+        said = [(s.source, s.preferences[use]) for s in signals if use in s.preferences]
+        values = {value for _, value in said}
+        if Preference.ALLOW in values and len(values) > 1:
+            places = ", ".join(dict.fromkeys(f"{place}: {value}" for place, value in said))
             yield Finding(Weight.MISTAKE, "doctor_conflict", use, places)
 
 

@@ -15,7 +15,7 @@ from holdout.carriers.readers import read_all
 from holdout.carriers.surroundings import Surroundings
 from holdout.doctor.diagnosis import Weight, diagnose
 from holdout.doctor.visit import go_round
-from holdout.errors import FetchFailed
+from holdout.errors import FetchFailed, InvalidInput
 from holdout.fetch import Fetched, FetchLimits
 from holdout.resolution import of_signals
 from holdout.verdicts import Access, Outcome
@@ -230,3 +230,28 @@ def test_a_page_that_is_cut_says_so_and_permits_nothing() -> None:
     signals = read_all(Surroundings(url=URL, page=page))
     assert "too_long" in [note.code for signal in signals for note in signal.notes]
     assert not [s for s in signals if Preference.ALLOW in s.preferences.values()]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"site": "https://a$b.example/"}, {"statement": "not a url"}, {"contact": "javascript:alert(1)"}],
+)
+def test_a_kit_takes_no_text_for_an_address(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        kit.choice_of(PRESETS["no-ai"], **({"site": "https://x.example/"} | given))
+
+
+def test_two_licences_that_contradict_each_other_are_a_mistake() -> None:
+    licence = (
+        b'<script type="application/rsl+xml"><rsl xmlns="https://rslstandard.org/rsl"><content url="/">'
+        b'<license><%s type="usage">all</%s></license></content></rsl></script>'
+    )
+    page = licence.replace(b"%s", b"permits") + licence.replace(b"%s", b"prohibits")
+
+    def ask(url: str, _: FetchLimits) -> Fetched:
+        is_page = url == URL
+        headers = (("content-type", "text/html"),) if is_page else ()
+        return Fetched(url, 200 if is_page else 404, headers, page if is_page else b"")
+
+    seen = diagnose(go_round(URL, ask=ask), at=datetime.now(UTC))
+    assert "doctor_conflict" in [finding.code for finding in seen.findings]
