@@ -47,6 +47,7 @@ CREATOR = {
     "new-work": "/works/new",
     "many": "/works/many",
     "work": "/works/{work}/",
+    "avatar-work": "/avatar?work={work}",
     "withdraw": "/works/{work}/withdraw",
     "email": "/accounts/email/",
     "security": "/accounts/2fa/",

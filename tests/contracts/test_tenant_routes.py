@@ -70,7 +70,7 @@ NOBODYS = {
     "": "the front page",
     "check": "asks the registry, which answers everybody alike",
     "r/<str:typed>": "public: what was said under a number, and nothing of what about",
-    "avatar": "makes pictures in the visitor's own browser",
+    "avatar": "of one's own works alone the badge (tests/web/test_avatar.py)",
     "doctor": "asks somebody else's site, for everybody alike",
     "kit": "makes files of what is asked",
     "kit/marked": "gives back what was sent, marked",

@@ -134,7 +134,7 @@ def _work_page(
         "number": _number(details.history),
         "preset": preset_of(said) or "",
         "history": [(line, name_of(line.preferences)) for line in details.history],
-        "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])),
+        "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])) + "?",
         "badge_languages": PAGE_LANGUAGES,
         "form": form or DeclarationForm(said=said, initial=terms),
     }

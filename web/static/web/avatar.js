@@ -9,33 +9,54 @@ const CIRCLE = (x, y, r) => `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r}
 const PILL = (x, y, w, h) =>
   `M${x + h / 2} ${y}h${w - h}a${h / 2} ${h / 2} 0 0 1 0 ${h}h${h - w}a${h / 2} ${h / 2} 0 0 1 0 ${-h}Z`;
 // A sparkle of four points, as generators of pictures like to be shown.
-const SPARK = "M392 300C398 360 424 386 484 392C424 398 398 424 392 484C386 424 360 398 300 392C360 386 386 360 392 300Z";
+function SPARK(at, r) {
+  const [n, m] = [Math.round(r * 0.15), Math.round(r * 0.5)];
+  return (
+    `M${at} ${at - r}C${at + n} ${at - m} ${at + m} ${at - n} ${at + r} ${at}` +
+    `C${at + m} ${at + n} ${at + n} ${at + m} ${at} ${at + r}` +
+    `C${at - n} ${at + m} ${at - m} ${at + n} ${at - r} ${at}` +
+    `C${at - m} ${at - n} ${at - n} ${at - m} ${at} ${at - r}Z`
+  );
+}
 
 const text = (words, x, y, size, most, fill, turn = 0) => ({ words, x, y, size, most, fill, turn });
 
+// In a round picture a mark moves inwards, so that the circle cuts nothing of it that is to be read.
 export const DESIGNS = {
-  bar: (words, ground, ink) => [
-    { d: "M0 388H512V512H0Z", fill: ground },
-    text(words, 256, 446, 84, 400, ink),
-  ],
+  bar: (words, ground, ink, round) => {
+    const [top, line, most] = round ? [364, 424, 310] : [388, 446, 400];
+    return [{ d: `M0 ${top}H512V512H0Z`, fill: ground }, text(words, 256, line, 84, most, ink)];
+  },
   ring: (words, ground, ink) => [
     { d: CIRCLE(256, 256, 240), stroke: ground, width: 32 },
     { d: PILL(86, 404, 340, 92), fill: ground },
     text(words, 256, 451, 60, 280, ink),
   ],
-  band: (words, ground, ink) => [
-    { d: "M512 226V392L392 512H226Z", fill: ground },
-    text(words, 381, 381, 70, 220, ink, -45),
-  ],
-  corner: (words, ground, ink) => [
-    { d: CIRCLE(382, 382, 118), fill: ground, stroke: ink, width: 10 },
-    text(words, 382, 384, 72, 176, ink),
-  ],
-  spark: (_words, ground, ink) => [
-    { d: CIRCLE(392, 392, 108), fill: ink, stroke: ground, width: 22 },
-    { d: SPARK, fill: "#3a3f4a" },
-    { d: "M316 468L468 316", stroke: ground, width: 22 },
-  ],
+  band: (words, ground, ink, round) => {
+    // Its middle line is x + y = 2 * at. In a round picture nothing would be left below it but a sliver.
+    const [d, at] = round ? ["M512 185V512H185Z", 390] : ["M512 225V391L391 512H225Z", 410];
+    return [{ d, fill: ground }, text(words, at, at, 70, 210, ink, -45)];
+  },
+  corner: (words, ground, ink, round) => {
+    const [at, r] = round ? [361, 100] : [382, 118];
+    return [
+      { d: CIRCLE(at, at, r), fill: ground, stroke: ink, width: 10 },
+      text(words, at, at + 2, 72, 1.5 * r - 1, ink),
+    ];
+  },
+  spark: (_words, ground, ink, round) => {
+    const [at, r] = round ? [364, 92] : [392, 108];
+    const [reach, slash] = [Math.round(0.85 * r), Math.round(0.7 * r)];
+    const d = `M${at - slash} ${at + slash}L${at + slash} ${at - slash}`;
+    const disc = CIRCLE(at, at, r);
+    return [
+      { d: disc, fill: ink },
+      { d: SPARK(at, reach), fill: ground },
+      { d, stroke: ink, width: 38 }, // a gap: the stroke has the sparkle's colour, whichever that is
+      { d, stroke: ground, width: 18 },
+      { d: disc, stroke: ground, width: 22 },
+    ];
+  },
 };
 
 /** The size at which a line fits its place: `measure(size)` gives its width at a size. */
@@ -104,18 +125,21 @@ if (form) start(form);
 function start(form) {
   const canvas = document.getElementById("preview");
   const alarm = document.getElementById("alarm");
+  const part = document.getElementById("part");
+  const preview = canvas.getAttribute("aria-label");
   let picture = null;
 
+  const round = () => form.shape.value === "round";
   const chosen = () => {
     const [ground, ink] = form.colour.value.split(" ");
-    return DESIGNS[form.design.value](form.words.value, ground, ink);
+    return DESIGNS[form.design.value](form.words.value, ground, ink, round());
   };
 
   function paint() {
     const side = Number(form.size.value);
     canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
-    if (form.shape.value === "round") {
+    if (round()) {
       context.beginPath();
       context.arc(side / 2, side / 2, side / 2, 0, 2 * Math.PI);
       context.clip();
@@ -130,22 +154,26 @@ function start(form) {
       context.drawImage(picture, left, top, wide, tall);
     }
     draw(context, chosen(), side);
+    const name = form.querySelector("[name=design]:checked").labels[0].textContent.trim();
+    canvas.setAttribute("aria-label", `${preview}: ${name}, ${form.words.value}`);
   }
 
   async function load() {
-    alarm.hidden = true;
     const [file] = form.picture.files;
-    picture = null;
-    if (file) {
-      try {
-        picture = await createImageBitmap(file);
-      } catch {
-        alarm.hidden = false;
-        form.picture.focus();
-      }
-    }
+    const read = file ? await bitmap(file) : null;
+    if (form.picture.files[0] !== file) return; // another one was chosen meanwhile
+    const broken = file !== undefined && read === null;
+    picture?.close();
+    picture = read;
+    alarm.hidden = !broken;
+    part.hidden = !picture;
+    form.picture.setAttribute("aria-invalid", String(broken));
+    if (broken) form.picture.focus();
     paint();
   }
+
+  /** The file as it is to be seen: turned as its EXIF says. Null: no picture, or one that is broken. */
+  const bitmap = (file) => createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
 
   function save(blob, name) {
     const link = document.createElement("a");
