@@ -163,7 +163,7 @@ def bash(checkout: Path, environment: dict[str, str]) -> Type:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=150,
+            timeout=225,
             check=False,
         )
         begun = [out.read_text() for out in said if out.exists()]
