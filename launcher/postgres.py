@@ -67,8 +67,7 @@ class Postgres:
     def is_running(self) -> bool:
         """Whether there is a server process; it may be starting."""
         pid_file, _ = self._lock_files()
-        pid = _first_line_pid(pid_file)
-        return pid is not None and processes.runs(pid, str(self._data))
+        return self._is_of_a_server(_lines(pid_file))
 
     def empty(self) -> None:
         """Throw the running server's database away and make a new one; whoever uses it is cut off."""
@@ -176,13 +175,17 @@ class Postgres:
 
     def _is_up(self) -> bool:
         pid_file, _ = self._lock_files()
-        lines = _lines(pid_file)
+        lines = _lines(pid_file)  # once: a starting server puts its own file in place of a dead one's
         return (
             len(lines) > _STATUS_LINE
             and lines[_STATUS_LINE].strip() == "ready"
             and self._socket.exists()
-            and self.is_running()
+            and self._is_of_a_server(lines)
         )
+
+    def _is_of_a_server(self, lines: list[str]) -> bool:
+        pid = _leading_pid(lines)
+        return pid is not None and processes.runs(pid, str(self._data))
 
     def _lock_files(self) -> tuple[Path, Path]:
         """Where a server leaves its process id: beside its data, and beside its socket."""
@@ -190,7 +193,10 @@ class Postgres:
 
 
 def _first_line_pid(path: Path) -> int | None:
-    lines = _lines(path)
+    return _leading_pid(_lines(path))
+
+
+def _leading_pid(lines: list[str]) -> int | None:
     return int(lines[0]) if lines and lines[0].isdigit() else None
 
 

@@ -103,6 +103,7 @@ class Visitor:
 
     def look_here(self, name: str) -> None:
         """Keep a picture of the open page where pictures are wanted; then it must be sound."""
+        self.page.wait_for_load_state()
         if SCREENSHOTS:
             folder = Path(SCREENSHOTS)
             folder.mkdir(parents=True, exist_ok=True)

@@ -163,7 +163,7 @@ def test_a_creators_places(visitor: Visitor, ann: User, web: Web, records: dict[
         terms_url="",
     )
     visitor.look("/places/", "places")
-    visitor.page.click("text=ann.example")
+    visitor.press("text=ann.example")
     visitor.look_here("place-domain")
 
 

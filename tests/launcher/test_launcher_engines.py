@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import redis
 
-from launcher import folders, processes
+from launcher import folders, postgres, processes
 from launcher.accounts import for_postgres, me
 from launcher.engines import engines, kept_engines
 from launcher.failures import Failure
@@ -261,6 +261,21 @@ def test_a_new_server_waits_for_what_is_left_of_the_old_one(state_dir: Path) -> 
         assert kept.revive() == ["PostgreSQL"]
 
         later.join()
+
+
+def test_a_server_that_takes_the_place_of_a_dead_one_is_not_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, starting = ["999999999", *[""] * 6, "ready"], ["1000000000"]
+    found = iter([dead])
+    monkeypatch.setattr(postgres, "_lines", lambda _: next(found, starting))
+    monkeypatch.setattr(processes, "runs", lambda pid, _: pid == 1000000000)
+    with open_folder() as path:
+        server = postgres.Postgres(path, durable=False)
+        sockets = Path(server.url().partition("host=")[2].partition("&")[0])
+        (sockets / ".s.PGSQL.5432").touch()
+
+        assert not server._is_up()
+
+        shutil.rmtree(sockets)
 
 
 def test_nobody_revives_what_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
