@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts.audit import Actor, Source, actor_of
 from accounts.desk import Desk, organization_filter, typed_filter
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
-from accounts.services import record, revoke_key, unvet_for_snapshots, vet_for_snapshots
+from accounts.services import (
+    let_vouch,
+    record,
+    revoke_key,
+    stop_vouching,
+    unvet_for_snapshots,
+    vet_for_snapshots,
+)
 
 
 @admin.register(User)
@@ -41,7 +48,7 @@ class UserDesk(Desk):
 
 class Members(admin.TabularInline):  # type: ignore[type-arg] # as in accounts.desk
     model = Membership
-    fields = readonly_fields = ("user", "created_at")
+    fields = readonly_fields = ("user", "role", "created_at")
     template = "admin/read_only_inline.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
@@ -50,12 +57,13 @@ class Members(admin.TabularInline):  # type: ignore[type-arg] # as in accounts.d
 
 @admin.register(Organization)
 class OrganizationDesk(Desk):
-    list_display = ("public_id", "name", "side", "may_fetch_snapshots", "created_at")
-    list_filter = ("side", "may_fetch_snapshots")
+    list_display = ("public_id", "name", "side", "shared", "may_fetch_snapshots", "may_vouch", "created_at")
+    list_filter = ("side", "may_fetch_snapshots", "may_vouch")
     search_fields = ("=public_id", "name")
-    fields = ("public_id", "name", "side", "may_fetch_snapshots", "created_at")
+    fields = ("public_id", "name", "side", "shared", "may_fetch_snapshots", "may_vouch", "created_at")
     inlines = (Members,)
-    actions = ("vet", "unvet")
+    actions = ("vet", "unvet", "let_vouch", "stop_vouching")
+    refusals = {"vendors_do_not_vouch": _("Who screens pictures does not speak for their creators.")}
 
     @admin.action(description=_("Let the selected organisations fetch snapshots"))
     def vet(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
@@ -77,6 +85,28 @@ class OrganizationDesk(Desk):
             done=_("may not fetch snapshots"),
         )
 
+    @admin.action(description=_("Let the selected organisations speak for their users"))
+    def let_vouch(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_let_vouch,
+            question=_(
+                "Let these organisations speak for people who gave them a mandate? See how they ask first."
+            ),
+            done=_("may vouch"),
+        )
+
+    @admin.action(description=_("Let the selected organisations speak for nobody any more"))
+    def stop_vouching(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_stop_vouching,
+            question=_("Let these organisations say nothing new for others? What they said stands."),
+            done=_("may not vouch"),
+        )
+
 
 def _vet(organization: Organization, by: Actor) -> None:
     vet_for_snapshots(organization=organization, by=by)
@@ -84,6 +114,14 @@ def _vet(organization: Organization, by: Actor) -> None:
 
 def _unvet(organization: Organization, by: Actor) -> None:
     unvet_for_snapshots(organization=organization, by=by)
+
+
+def _let_vouch(organization: Organization, by: Actor) -> None:
+    let_vouch(organization=organization, by=by)
+
+
+def _stop_vouching(organization: Organization, by: Actor) -> None:
+    stop_vouching(organization=organization, by=by)
 
 
 @admin.register(ApiKey)

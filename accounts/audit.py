@@ -17,6 +17,8 @@ class Source(StrEnum):
 
     STAFF = "staff"
     PERSON = "person"
+    PROGRAM = "program"
+    """Somebody's API key."""
     SHELL = "shell"
     SYSTEM = "system"
 
@@ -40,6 +42,15 @@ def actor_of(request: HttpRequest, source: Source) -> Actor:
     return Actor(
         source=source,
         user=request.user.pk,
+        request_id=str(getattr(request, "request_id", ""))[:_REQUEST_ID_LENGTH],
+        network=coarse_network(_address(request)),
+    )
+
+
+def program_of(request: HttpRequest) -> Actor:
+    """The program whose key came with `request`."""
+    return Actor(
+        source=Source.PROGRAM,
         request_id=str(getattr(request, "request_id", ""))[:_REQUEST_ID_LENGTH],
         network=coarse_network(_address(request)),
     )

@@ -19,7 +19,15 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from accounts.audit import SYSTEM, Actor
-from accounts.models import ApiKey, ErasureRequest, IdempotentResponse, Membership, Organization, User
+from accounts.models import (
+    ApiKey,
+    ErasureRequest,
+    IdempotentResponse,
+    Invitation,
+    Membership,
+    Organization,
+    User,
+)
 from accounts.services import record
 from holdout.errors import Conflict, NotPermitted
 
@@ -40,7 +48,7 @@ def open_request(user: User) -> ErasureRequest | None:
 def ask_for_erasure(*, user: User, kind: ErasureRequest.Kind, by: Actor) -> ErasureRequest:
     """Erase `user` after a week, unless they call it off. Every session of theirs ends now, API keys do not.
 
-    Raises `NotPermitted` (`staff_not_erasable`) and `Conflict` (`erasure_waits`).
+    Raises `NotPermitted` (`staff_not_erasable`) and `Conflict` (`erasure_waits`, `last_manager`).
     """
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
@@ -48,6 +56,8 @@ def ask_for_erasure(*, user: User, kind: ErasureRequest.Kind, by: Actor) -> Eras
             raise NotPermitted("staff_not_erasable", "Staff must be dismissed before they can be deleted.")
         if open_request(user):
             raise Conflict("erasure_waits", "The deletion of this account has been asked for already.")
+        if _is_last_manager(user):
+            raise Conflict("last_manager", "Make somebody else manager of your organisation first.")
         erasure = ErasureRequest.objects.create(
             user=user, kind=kind, due_at=Now() + GRACE, language=translation.get_language() or "en"
         )
@@ -58,6 +68,15 @@ def ask_for_erasure(*, user: User, kind: ErasureRequest.Kind, by: Actor) -> Eras
     erasure.refresh_from_db()
     _tell(erasure, user.email, "erasure_asked")
     return erasure
+
+
+def _is_last_manager(user: User) -> bool:
+    """Whether others act in an organisation that would have nobody to manage it."""
+    managers = Membership.objects.filter(role=Membership.Role.MANAGER)
+    others = Membership.objects.exclude(user=user).values("organization")
+    managed = managers.filter(user=user, organization__shared=True, organization__in=others)
+    also = managers.exclude(user=user).values("organization")
+    return managed.exclude(organization__in=also).exists()
 
 
 def keep_account(*, user: User, by: Actor) -> None:
@@ -107,9 +126,13 @@ def mark_done(erasure: ErasureRequest, room: str) -> None:
 
 
 def organizations_of(erasure: ErasureRequest) -> QuerySet[Organization]:
-    """Those in which nobody else acts: what they keep is about this person alone."""
+    """Those in which nobody else acts: what they keep is about this person alone.
+
+    Not those that speak for others: a reservation of somebody else must not end with them.
+    """
     alone = Membership.objects.values("organization").annotate(people=Count("pk")).filter(people=1)
-    return Organization.objects.filter(memberships__user=erasure.user, pk__in=alone.values("organization"))
+    found = Organization.objects.filter(memberships__user=erasure.user, pk__in=alone.values("organization"))
+    return found.exclude(may_vouch=True)
 
 
 def shares_an_organization(user: User) -> bool:
@@ -136,6 +159,7 @@ def _finish(erasure: ErasureRequest) -> bool:
             return False
         user = locked.user
         _forget_organizations([organization.pk for organization in organizations_of(locked)])
+        Invitation.objects.filter(email__in={user.email.lower(), *map(str.lower, _addresses(user))}).delete()
         _forget_sessions(user)
         _record(locked, user, "deleted", SYSTEM)
         email = user.email
@@ -152,6 +176,7 @@ def _forget_organizations(organizations: Collection[int]) -> None:
     keys.filter(revoked_at=None).update(revoked_at=Now())
     keys.update(name="")
     IdempotentResponse.objects.filter(organization__in=organizations).delete()
+    Invitation.objects.filter(organization__in=organizations).delete()
     Organization.objects.filter(pk__in=organizations).update(name="")
 
 
@@ -167,6 +192,11 @@ def _forget_sessions(user: User) -> None:
 
 def _addresses(user: User) -> list[str]:
     return list(user.emailaddress_set.values_list("email", flat=True))  # type: ignore[attr-defined] # allauth's
+
+
+def forget_expired_invitations() -> None:
+    """Nobody can use them any more, and they name an address."""
+    Invitation.objects.filter(expires_at__lt=Now()).delete()
 
 
 def forget_expired_sessions() -> None:

@@ -55,8 +55,14 @@ class Organization(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=organization_id, editable=False)
     name = models.CharField(max_length=200)
     side = models.CharField(max_length=10, choices=Side)
+    shared = models.BooleanField(
+        default=False, db_default=False, help_text="Founded for several people; nobody's own."
+    )
     may_fetch_snapshots = models.BooleanField(
         default=False, db_default=False, help_text="Vetted: may have the whole state to screen with."
+    )
+    may_vouch = models.BooleanField(
+        default=False, db_default=False, help_text="May speak for people who gave it a mandate."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -64,7 +70,11 @@ class Organization(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="organization_side", condition=models.Q(side__in=["creator", "vendor"])
-            )
+            ),
+            models.CheckConstraint(
+                name="organization_vendors_do_not_vouch",
+                condition=models.Q(may_vouch=False) | models.Q(side="creator"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -72,19 +82,54 @@ class Organization(models.Model):
 
 
 class Membership(models.Model):
-    """A person acts for an organisation."""
+    """A person acts for an organisation; a manager also says who else does, and with which keys."""
+
+    class Role(models.TextChoices):
+        MANAGER = "manager"
+        MEMBER = "member"
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=7, choices=Role, default=Role.MEMBER)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(name="membership_once", fields=["organization", "user"]),
+            models.CheckConstraint(
+                name="membership_role", condition=models.Q(role__in=["manager", "member"])
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.organization_id}"
+
+
+def invitation_id() -> str:
+    return new_id("inv")
+
+
+class Invitation(models.Model):
+    """A link on its way to an address: whoever is signed in with that address may join. Gone once used."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=invitation_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(help_text="In lower case.")
+    role = models.CharField(max_length=7, choices=Membership.Role)
+    digest = models.BinaryField(max_length=32, unique=True, help_text="SHA-256 of the link's code.")
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="invitation_once", fields=["organization", "email"]),
+            models.CheckConstraint(
+                name="invitation_role", condition=models.Q(role__in=["manager", "member"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
 
 
 def api_key_id() -> str:

@@ -10,18 +10,20 @@ from django.db.models.functions import Now
 from accounts import keys
 from accounts.audit import SYSTEM, Actor
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
+from accounts.queries import organizations_of_person
+from holdout.errors import NotPermitted
 
 
 def personal_organization(*, user: User) -> Organization:
-    """The creator-side organisation in which `user` acts; made at the first call."""
+    """The creator-side organisation that is `user`'s own; made at the first call."""
     with transaction.atomic():
         # Two tabs that sign up at once must not make two: the user's row is the lock.
         User.objects.select_for_update().get(pk=user.pk)
-        found = Organization.objects.filter(memberships__user=user, side=Organization.Side.CREATOR)
-        if organization := found.order_by("pk").first():
+        found = organizations_of_person(user).filter(shared=False)
+        if organization := found.first():
             return organization
         organization = Organization.objects.create(name="", side=Organization.Side.CREATOR)
-        Membership.objects.create(organization=organization, user=user)
+        Membership.objects.create(organization=organization, user=user, role=Membership.Role.MANAGER)
         return organization
 
 
@@ -46,18 +48,33 @@ def issue_key(*, organization: Organization, name: str, by: Actor = SYSTEM) -> t
 
 def vet_for_snapshots(*, organization: Organization, by: Actor) -> None:
     """From now on `organization` may fetch snapshots and ask for ranges of keys."""
-    _set_vetted(organization, True, action="vetted", by=by)
+    _set(organization, "may_fetch_snapshots", True, action="vetted", by=by)
 
 
 def unvet_for_snapshots(*, organization: Organization, by: Actor) -> None:
     """From now on it may not; what it has expires by itself."""
-    _set_vetted(organization, False, action="unvetted", by=by)
+    _set(organization, "may_fetch_snapshots", False, action="unvetted", by=by)
 
 
-def _set_vetted(organization: Organization, vetted: bool, *, action: str, by: Actor) -> None:
+def let_vouch(*, organization: Organization, by: Actor) -> None:
+    """From now on `organization` may speak for people who gave it a mandate.
+
+    Raises `NotPermitted` (`vendors_do_not_vouch`).
+    """
+    if organization.side != Organization.Side.CREATOR:
+        raise NotPermitted("vendors_do_not_vouch", "Who screens pictures does not speak for their creators.")
+    _set(organization, "may_vouch", True, action="let_vouch", by=by)
+
+
+def stop_vouching(*, organization: Organization, by: Actor) -> None:
+    """From now on it says nothing new for others; what it said stands."""
+    _set(organization, "may_vouch", False, action="stopped_vouching", by=by)
+
+
+def _set(organization: Organization, field: str, value: bool, *, action: str, by: Actor) -> None:
     with transaction.atomic():
-        other = Organization.objects.filter(pk=organization.pk, may_fetch_snapshots=not vetted)
-        if other.update(may_fetch_snapshots=vetted):
+        other = Organization.objects.filter(pk=organization.pk, **{field: not value})
+        if other.update(**{field: value}):
             record(
                 by=by,
                 subject="organization",

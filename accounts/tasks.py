@@ -9,6 +9,7 @@ from accounts import erasing, idempotency
 def sweep() -> None:
     idempotency.sweep()
     erasing.forget_expired_sessions()
+    erasing.forget_expired_invitations()
 
 
 @shared_task

@@ -29,7 +29,7 @@ class QuotaName(StrEnum):
     LOOKUPS = "lookups"
     """Pictures asked about, each query of a batch."""
     JOBS = "jobs"
-    """Jobs submitted."""
+    """Jobs submitted, and calls that register for others."""
     CALLS = "calls"
     """All other calls with a key."""
     STATUS = "status"

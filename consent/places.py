@@ -12,11 +12,13 @@ from accounts.models import Organization
 from consent.models import Intention, Statement
 from consent.queries import unsuperseded_of
 from consent.services import declare_many
-from holdout.errors import Conflict
+from holdout.errors import Conflict, NotPermitted
+from holdout.urls import KeyKind, RuleKey
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from registry.control import Extent, Proving, claim_place, prove
 from registry.models import Locator
 from registry.queries import holding_authorizations, locator_assurances
+from registry.scopes import refuse_overreach
 from registry.services import default_declarant
 
 
@@ -30,13 +32,33 @@ def add_place(
     declarant = default_declarant(organization=organization)
     with transaction.atomic():
         place = claim_place(declarant=declarant, typed=typed, extent=extent)
-        intend(place=place, preferences=preferences, terms_url=terms_url)
+        if not _is_shared(place):
+            intend(place=place, preferences=preferences, terms_url=terms_url)
     fulfil(place=place)
     return place
 
 
+def _is_whole_site(place: Locator) -> bool:
+    return place.kind in (KeyKind.HOST, KeyKind.DOMAIN)
+
+
+def _is_shared(place: Locator) -> bool:
+    """Whether it is a platform's own host, claimed so that its users' places can be vouched for."""
+    try:
+        refuse_overreach(RuleKey(KeyKind(place.kind), place.key))
+    except NotPermitted:
+        return _is_whole_site(place)
+    return False
+
+
 def intend(*, place: Locator, preferences: Preferences, terms_url: str) -> None:
-    """Have `preferences` said of a place once it is proven, instead of what was intended before."""
+    """Have `preferences` said of a place once it is proven, instead of what was intended before.
+
+    Raises `NotPermitted` (`scope_is_shared_host`) for a host on which many publish, though its platform may
+    have proven it: what is said there each of them says.
+    """
+    if _is_whole_site(place):
+        refuse_overreach(RuleKey(KeyKind(place.kind), place.key))
     values = {use.value: said.value for use, said in preferences.items()}
     Intention.objects.update_or_create(
         locator=place, defaults={"preferences": values, "terms_url": terms_url}

@@ -93,6 +93,7 @@ def digests_spoken_of(organization: Organization, digests: Collection[bytes]) ->
         algorithm=SHA256.id,
         value__in=digests,
         asset__work__organization=organization,
+        asset__work__declarant__spoken_for=False,
         asset__work__statements__isnull=False,
     )
     return {bytes(value) for value in found.values_list("value", flat=True)}

@@ -104,8 +104,8 @@ def say_of_all(*, organization: Organization, preferences: Preferences, terms_ur
 
 
 def _works_after(organization: Organization, last: int) -> QuerySet[Work]:
-    works = Work.objects.filter(organization=organization, pk__gt=last).select_related("declarant")
-    return works.order_by("pk")[:_AT_ONCE]
+    works = Work.objects.filter(organization=organization, declarant__spoken_for=False, pk__gt=last)
+    return works.select_related("declarant").order_by("pk")[:_AT_ONCE]
 
 
 def _not_saying(works: list[Work], preferences: Preferences, terms_url: str) -> list[Work]:

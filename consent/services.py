@@ -9,7 +9,7 @@ from consent.models import Statement
 from holdout.errors import Conflict, InvalidInput, NotPermitted
 from holdout.resolution import LEAST_ASSURANCE, Assurance
 from holdout.verdicts import MatchMethod
-from holdout.vocabulary import Preferences, UsageCategory
+from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import Log
 from ledger.services import append_many
 from registry.models import Declarant, Locator, Work
@@ -29,8 +29,8 @@ def declare(
     """Say `preferences` about `subject`, superseding what the declarant said about it before.
 
     It is in force from its log index (`ledger.services.wait_for_entry`). Raises `NotPermitted`
-    (`not_your_subject`, `control_not_proven`) and `Conflict` (`said_meanwhile`) when another declaration
-    about the same subject got in between.
+    (`not_your_subject`, `control_not_proven`, `own_act_needed`) and `Conflict` (`said_meanwhile`) when another
+    declaration about the same subject got in between.
     """
     return declare_many(
         declarant=declarant,
@@ -57,10 +57,10 @@ def declare_many(
     vouched: bool = False,
 ) -> list[Statement]:
     """`declare` the same about many subjects, all or none."""
-    _refuse_what_is_not_theirs(declarant, subjects)
+    _refuse_what_is_not_theirs(declarant, subjects, preferences, vouched=vouched)
     try:
         with transaction.atomic():
-            before = _standing(declarant, subjects)
+            before = standing_statements(declarant, subjects)
             statements = Statement.objects.bulk_create(
                 [
                     Statement(
@@ -96,11 +96,28 @@ def _came_second(error: IntegrityError) -> bool:
     return refused.startswith("statement_first_on_") or "supersedes" in refused
 
 
-def _refuse_what_is_not_theirs(declarant: Declarant, subjects: Sequence[Subject]) -> None:
+def only_restricts(preferences: Preferences) -> bool:
+    """Whether it says something, and permits nothing."""
+    return bool(preferences) and Preference.ALLOW not in preferences.values()
+
+
+def own_act_needed() -> NotPermitted:
+    """What only the person may do who is spoken for."""
+    return NotPermitted(
+        "own_act_needed",
+        "For somebody else one may only restrict. To permit, loosen or withdraw, hand over to the person.",
+    )
+
+
+def _refuse_what_is_not_theirs(
+    declarant: Declarant, subjects: Sequence[Subject], preferences: Preferences, *, vouched: bool
+) -> None:
     if len({(type(subject), subject.pk) for subject in subjects}) < len(subjects):
         raise InvalidInput("subject_twice", "Declare once about each subject.")
     if any(subject.declarant_id != declarant.pk for subject in subjects):
         raise NotPermitted("not_your_subject", "Only the declarant who registered it can declare about it.")
+    if declarant.spoken_for and not (vouched and only_restricts(preferences)):
+        raise own_act_needed()
     locators = [subject for subject in subjects if isinstance(subject, Locator)]
     proven = locator_assurances([locator.pk for locator in locators])
     for locator in locators:
@@ -111,10 +128,10 @@ def _refuse_what_is_not_theirs(declarant: Declarant, subjects: Sequence[Subject]
             )
 
 
-def _standing(
+def standing_statements(
     declarant: Declarant, subjects: Sequence[Subject]
 ) -> dict[tuple[type[Subject], int], Statement]:
-    """The declarant's statements that nothing supersedes yet, by subject."""
+    """The declarant's statements that nothing supersedes yet, by subject, sequenced or not."""
     works = [subject.pk for subject in subjects if isinstance(subject, Work)]
     locators = [subject.pk for subject in subjects if isinstance(subject, Locator)]
     unsuperseded = Statement.objects.filter(declarant=declarant, superseded_by=None)

@@ -51,7 +51,9 @@ def person(part: Part) -> User:
     )
     if known.side:
         organization, _ = Organization.objects.get_or_create(name=known.organization, side=known.side)
-        Membership.objects.get_or_create(organization=organization, user=user)
+        Membership.objects.get_or_create(
+            organization=organization, user=user, defaults={"role": Membership.Role.MANAGER}
+        )
     else:
         make_staff(email=known.email, by=SYSTEM)
     return user

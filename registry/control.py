@@ -124,7 +124,7 @@ def prove(*, locator: Locator, now: datetime, page: str = "") -> Proving:
         raise page_not_in_place()
     challenge = challenge_for(locator=locator, now=now)
     attempts = []
-    for method in METHODS[KeyKind(locator.kind)]:
+    for method in METHODS.get(KeyKind(locator.kind), ()):
         where = page if page and method is Method.PROFILE else where_of(locator, method)
         attempt = look(locator, challenge.code, method=method, where=where, now=now)
         if not attempt.error:

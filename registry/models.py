@@ -1,5 +1,6 @@
 """Who declares, which work, which file, which place, and how well each is proven."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -45,12 +46,19 @@ def standing_id() -> str:
     return new_id("std")
 
 
+def mandate_id() -> str:
+    return new_id("mnd")
+
+
 class Declarant(models.Model):
     """The party that states a preference: author, rightsholder, agent, society, platform."""
 
     public_id = models.CharField(max_length=40, unique=True, default=declarant_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="declarants")
     name = models.CharField(max_length=200, blank=True, help_text="A pseudonym will do.")
+    spoken_for = models.BooleanField(
+        default=False, db_default=False, help_text="Under a mandate: it may only restrict, until handed over."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -349,6 +357,78 @@ class Observation(models.Model):
         indexes = [
             # registry.observing.due and observe: a place's latest
             models.Index(name="observation_latest", fields=["locator", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class SubjectKind(models.TextChoices):
+    """What a platform can register for its users."""
+
+    URL = "url"
+    ACCOUNT = "account"
+    PATH = "path"
+    SHA256 = "sha256"
+    HOST = "host"
+    DOMAIN = "domain"
+
+
+class Mandate(models.Model):
+    """That an organisation speaks for a person, on which consent, of what, until when.
+
+    It says new things while it is neither ended nor expired; what was said under it stands.
+    """
+
+    class Why(models.TextChoices):
+        ENDED = "ended"
+        """By the organisation."""
+        RENEWED = "renewed"
+        """Expired, and another took its place."""
+        HANDED_OVER = "handed_over"
+        """The person speaks for themselves."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=mandate_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="mandates")
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="mandates")
+    reference = models.CharField(max_length=200, help_text="The organisation's own name for its user.")
+    consent = models.JSONField(help_text="What the person agreed to: text_sha256 or url, at, how.")
+    kinds = ArrayField(
+        models.CharField(max_length=7, choices=SubjectKind), help_text="Of what it may say something."
+    )
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    why = models.CharField(max_length=11, choices=Why, blank=True, help_text="Why it ended.")
+    handover_digest = models.BinaryField(
+        max_length=32, null=True, unique=True, help_text="SHA-256 of the code that hands over."
+    )
+    handover_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="mandate_one_of_a_reference",
+                fields=["organization", "reference"],
+                condition=models.Q(ended_at__isnull=True),
+            ),
+            models.UniqueConstraint(
+                name="mandate_one_of_a_declarant",
+                fields=["declarant"],
+                condition=models.Q(ended_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="mandate_of_known_kinds",
+                condition=models.Q(kinds__contained_by=SubjectKind.values, kinds__len__gte=1),
+            ),
+            models.CheckConstraint(
+                name="mandate_end_has_a_reason",
+                condition=models.Q(ended_at__isnull=True) ^ ~models.Q(why=""),
+            ),
+            models.CheckConstraint(
+                name="mandate_handover_has_an_end",
+                condition=models.Q(handover_digest__isnull=True) ^ models.Q(handover_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

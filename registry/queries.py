@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Organization
 from holdout.errors import NotFound
@@ -16,7 +16,7 @@ from holdout.ids import is_public_id
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW, Assurance
 from holdout.urls import KeyKind
 from registry import assurances
-from registry.models import Asset, Authorization, Locator, Standing, Work
+from registry.models import Asset, Authorization, Locator, Mandate, Standing, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,14 @@ def locator_assurances(locators: Collection[int]) -> dict[int, Assurance]:
 
 
 def places_of(organization: Organization) -> QuerySet[Locator]:
-    """The places of a tenant that stand for themselves, newest first."""
-    return (
-        Locator.objects.filter(
-            declarant__organization=organization, work=None, belongs_to=None, kind__in=_CLAIMED
-        )
-        .select_related("declarant")
-        .order_by("-pk")
-    )
+    """The places of a tenant that stand for themselves, newest first, and all that it took over.
+
+    Not those of people for whom it speaks: of them it says what its mandates let it say, elsewhere.
+    """
+    own = Locator.objects.filter(declarant__organization=organization, declarant__spoken_for=False)
+    shown = Q(kind__in=_CLAIMED) | Q(declarant__in=Mandate.objects.values("declarant"))
+    standing = own.filter(shown, work=None, belongs_to=None)
+    return standing.select_related("declarant__organization").order_by("-pk")
 
 
 def place_of(organization: Organization, public_id: str) -> Locator:
@@ -126,9 +126,9 @@ def proven_place(code: str) -> Locator | None:
 
 
 def works_of(organization: Organization) -> QuerySet[Work]:
-    """The works of a tenant, newest first."""
+    """The works of a tenant, newest first; not those of people for whom it speaks."""
     return (
-        Work.objects.filter(organization=organization)
+        Work.objects.filter(organization=organization, declarant__spoken_for=False)
         .select_related("declarant")
         .prefetch_related("assets")
         .order_by("-created_at", "-pk")

@@ -31,6 +31,8 @@ def refuse_beyond_quota(*, declarant: Declarant, works: int = 0, addresses: int 
 
 
 def _level(declarant: Declarant) -> Assurance:
+    if declarant.mandates.filter(ended_at=None).exists():
+        return Assurance.L5
     of_places = holding_authorizations().filter(declarant=declarant, locator__isnull=False, rests_on=None)
     best = of_places.order_by("-level").values_list("level", flat=True).first()
     return Assurance(best or 0)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from registry.models import Asset, Authorization, Lapse, Locator, Standing, Work
+from accounts.models import Organization
+from registry.models import Asset, Authorization, Lapse, Locator, Mandate, Standing, Work
 
 
 def asset_record(asset: Asset, fingerprints: Mapping[str, bytes], *, looks: bytes | None) -> dict[str, Any]:
@@ -57,4 +58,32 @@ def places_record(registration: str, work: Work, places: Iterable[Locator]) -> d
         "work": work.public_id,
         "declarant": work.declarant.public_id,
         "keys": sorted(place.key for place in places),
+    }
+
+
+def mandate_record(mandate: Mandate) -> dict[str, Any]:
+    """That an organisation speaks for a declarant, and on which consent; not for whom, by any name."""
+    return {
+        "mandate": mandate.public_id,
+        "organization": mandate.organization.public_id,
+        "declarant": mandate.declarant.public_id,
+        "consent": mandate.consent,
+        "kinds": sorted(mandate.kinds),
+        "expires_at": mandate.expires_at.isoformat(),
+    }
+
+
+def mandate_end_record(record_id: str, mandate: Mandate) -> dict[str, Any]:
+    """From now on nothing new is said under a mandate."""
+    return {"end": record_id, "mandate": mandate.public_id, "why": mandate.why}
+
+
+def handover_record(record_id: str, mandate: Mandate, *, to: Organization) -> dict[str, Any]:
+    """From now on a declarant speaks through another organisation."""
+    return {
+        "handover": record_id,
+        "mandate": mandate.public_id,
+        "declarant": mandate.declarant.public_id,
+        "from": mandate.organization.public_id,
+        "to": to.public_id,
     }

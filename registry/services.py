@@ -37,10 +37,14 @@ _KEY_OF_KIND = {
 
 
 def default_declarant(*, organization: Organization) -> Declarant:
-    """The declarant for which `organization` speaks when it names none; made at the first call."""
+    """The declarant for which `organization` speaks when it names none; made at the first call.
+
+    Never somebody for whom it, or another, had a mandate.
+    """
     with transaction.atomic():
         Organization.objects.select_for_update().get(pk=organization.pk)
-        return organization.declarants.order_by("pk").first() or Declarant.objects.create(
+        own = organization.declarants.filter(mandates=None)
+        return own.order_by("pk").first() or Declarant.objects.create(
             organization=organization, name=organization.name
         )
 
@@ -80,6 +84,7 @@ def receive_once(*, declarant: Declarant, title: str, picture: bytes, original: 
         Organization.objects.select_for_update(no_key=True).get(pk=declarant.organization_id)
         sent = Work.objects.filter(
             organization=declarant.organization_id,
+            declarant__spoken_for=False,
             assets__fingerprints__algorithm=SHA256.id,
             assets__fingerprints__value=original,
         )
@@ -159,12 +164,20 @@ def register_locators(
     for a target that is no such place and `NotPermitted` for one that nobody can claim (`registry.scopes`);
     then nothing is written.
     """
+    platform = declarant.organization.may_vouch
+    keys = [(target, checked_key(kind, target, platform=platform)) for kind, target in targets]
+    return register_keys(declarant=declarant, keys=keys, work=work)
+
+
+def register_keys(
+    *, declarant: Declarant, keys: Sequence[tuple[str, RuleKey]], work: Work | None = None
+) -> list[Locator]:
+    """`register_locators` for targets whose keys were checked; the cost does not grow with their number."""
     if work is not None and work.declarant_id != declarant.pk:
         raise NotPermitted(
             "not_your_subject", "Only the declarant who registered a work can say where it is."
         )
-    keys = [_checked_key(kind, target) for kind, target in targets]
-    checks = [key_check(key.text) for key in keys]
+    checks = [key_check(key.text) for _, key in keys]
     registration = "" if work is None else new_id("lor")
     with transaction.atomic():
         # With ignore_conflicts Django cannot tell which rows are new, so they are read back.
@@ -179,7 +192,7 @@ def register_locators(
                     key_check=check,
                     registration=registration,
                 )
-                for (_, target), key, check in zip(targets, keys, checks, strict=True)
+                for (target, key), check in zip(keys, checks, strict=True)
             ],
             ignore_conflicts=True,
             batch_size=1_000,
@@ -196,9 +209,24 @@ def register_locators(
     return [by_check[check] for check in checks]
 
 
-def _checked_key(kind: KeyKind, target: str) -> RuleKey:
-    key = _KEY_OF_KIND[kind](target)
-    refuse_overreach(key)
+def key_of(kind: KeyKind, target: str) -> RuleKey:
+    """The key of a place. Raises `InvalidInput` for a target that is no such place."""
+    return _KEY_OF_KIND[kind](target)
+
+
+def checked_key(kind: KeyKind, target: str, *, platform: bool = False) -> RuleKey:
+    """`key_of`, if anybody may claim it. Raises `NotPermitted` as `registry.scopes` does.
+
+    A platform that may vouch can claim, and then prove, the host on which many publish; nobody can say
+    anything of it (`consent.places.intend`).
+    """
+    key = key_of(kind, target)
+    try:
+        refuse_overreach(key)
+    except NotPermitted as error:
+        whole = kind in (KeyKind.HOST, KeyKind.DOMAIN)
+        if not (platform and whole and error.code == "scope_is_shared_host"):
+            raise
     return key
 
 

@@ -13,8 +13,8 @@ from consent.queries import statements_of
 from holdout.resolution import Assurance
 from lookup.digest import MOST_STATEMENTS
 from lookup.hits import Told, told_at_all, told_of
-from registry.models import Authorization, Locator, Observation, Work
-from registry.queries import holding_authorizations, places_of
+from registry.models import Authorization, Locator, Observation
+from registry.queries import holding_authorizations, places_of, works_of
 
 DAYS: Final = 30
 _SHARED: Final = "told-at-all"
@@ -61,7 +61,7 @@ def overview_of(organization: Organization, *, today: date) -> Overview:
     told = told_of(statements_of(organization, most=MOST_STATEMENTS), days=DAYS)
     levels = list(proofs.values_list("locator", "level"))
     return Overview(
-        works=Work.objects.filter(organization=organization).count(),
+        works=works_of(organization).count(),
         places=places.count(),
         proven=len({locator for locator, _ in levels}),
         level=Assurance(max(level for _, level in levels)) if levels else None,

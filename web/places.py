@@ -128,7 +128,7 @@ def ways_of(place: Locator, code: str, *, link: str) -> list[Way]:
             put=put[method],
             extra=link if method is Method.PROFILE else "",
         )
-        for method in METHODS[KeyKind(place.kind)]
+        for method in METHODS.get(KeyKind(place.kind), ())
     ]
 
 

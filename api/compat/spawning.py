@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from api.admission import computing
 from api.authentication import ApiKeyAuthentication, caller
 from api.body import read_body
+from api.permissions import OfVendors
 from api.throttling import MeteredView, QuotaName
 from holdout.verdicts import Outcome
 from holdout.vocabulary import UsageCategory
@@ -47,6 +48,7 @@ class QueryUrlsView(MeteredView):
     """The query door of Spawning's API."""
 
     authentication_classes = (SpawningKeyAuthentication,)
+    permission_classes = (OfVendors,)
 
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponse:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from api.admission import computing
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, read_body
+from api.permissions import OfVendors
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
 from api.v1.verdicts import as_of_json
@@ -27,6 +28,8 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 class ConfirmView(MeteredView):
     """For what a snapshot found; each prefix is charged as one lookup."""
+
+    permission_classes = (OfVendors,)
 
     @operations.confirm
     def post(self, request: Request) -> HttpResponse:

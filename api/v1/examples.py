@@ -163,3 +163,72 @@ _CONFIRMED: Final = {
 SNAPSHOTS_LISTED: Final = _answered("a base and a delta", _SNAPSHOTS)
 CONFIRM_ASKED: Final = [asked("the keys of one URL", {"prefixes": ["0"], "bits": 0})]
 CONFIRM_ANSWERED: Final = _answered("a domain that says No AI", _CONFIRMED)
+
+MANDATE_ID: Final = "mnd_5m2k7q3vz6n4c2x7hw3a5ybd4e"
+_CONSENT: Final = {
+    "text_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "at": "2026-01-05T10:00:00+00:00",
+    "how": "form",
+}
+_EXPIRES: Final = "2036-01-05T10:00:00+00:00"
+_MANDATE: Final = {
+    "id": MANDATE_ID,
+    "reference": "user-4711",
+    "state": "open",
+    "kinds": ["account", "domain", "host", "path", "sha256", "url"],
+    "consent": _CONSENT,
+    "created_at": "2026-11-22T09:30:00.123000+00:00",
+    "expires_at": _EXPIRES,
+    "ended_at": None,
+}
+MANDATE_ASKED: Final = [
+    asked(
+        "a user who ticked a box of its own",
+        {"reference": "user-4711", "consent": _CONSENT, "expires_at": _EXPIRES},
+    )
+]
+MANDATE_GIVEN: Final = _answered("a mandate", _MANDATE)
+MANDATE_ENDED: Final = _answered(
+    "ended", _MANDATE | {"state": "ended", "ended_at": "2026-11-22T09:30:01.000000+00:00"}
+)
+HANDOVER_OFFERED: Final = _answered(
+    "a code", {"code": "k7qf3m2xabt5c2x7hw3a5ybd4e", "expires_at": "2026-12-22T09:30:00.123000+00:00"}
+)
+REGISTRATION_ASKED: Final = [
+    asked(
+        "a folder, a file, and a slip",
+        {
+            "mandate": MANDATE_ID,
+            "preset": "no-ai",
+            "items": [
+                {"path": "https://platform.example/users/4711/"},
+                {"sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+                {"url": "harbour.jpg"},
+            ],
+        },
+    )
+]
+REGISTERED: Final = _answered(
+    "a folder, a file, and a slip",
+    {
+        "mandate": MANDATE_ID,
+        "results": [
+            {
+                "id": "loc_5m2k7q3vz6n4c2x7hw3a5ybd4e",
+                "statement": "stm_5m2k7q3vz6n4c2x7hw3a5ybd4e",
+                "state": "registered",
+            },
+            {
+                "id": "wrk_5m2k7q3vz6n4c2x7hw3a5ybd4e",
+                "statement": "stm_4m2k7q3vz6n4c2x7hw3a5ybd4e",
+                "state": "registered",
+            },
+            {
+                "error": {
+                    "code": "url_invalid",
+                    "detail": "This is no complete web address (https://…).",
+                }
+            },
+        ],
+    },
+)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, stream_body
 from api.idempotency import once
+from api.permissions import OfVendors
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
 from holdout.errors import InvalidInput
@@ -34,6 +35,7 @@ _PAGE = 100
 class JobsView(MeteredView):
     """Submit a job (the file is the body), or list one's own."""
 
+    permission_classes = (OfVendors,)
     quotas = {"POST": QuotaName.JOBS, "GET": QuotaName.CALLS}
 
     @operations.submit_job
@@ -69,6 +71,7 @@ class JobsView(MeteredView):
 class JobView(MeteredView):
     """One job: how far it is; DELETE cancels it."""
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS, "DELETE": QuotaName.CALLS}
 
     @operations.job
@@ -83,6 +86,7 @@ class JobView(MeteredView):
 class JobResumeView(MeteredView):
     """Go on with a job that was cancelled or failed."""
 
+    permission_classes = (OfVendors,)
     quotas = {"POST": QuotaName.JOBS}
 
     @operations.resume_job
@@ -95,6 +99,7 @@ class JobResultView(MeteredView):
     Parquet.
     """
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS}
 
     @operations.job_result
@@ -111,6 +116,7 @@ class JobResultView(MeteredView):
 class JobReceiptView(MeteredView):
     """Proof of what was asked and answered."""
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS}
 
     @operations.job_receipt

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from api.admission import computing
 from api.authentication import caller
 from api.body import UnsupportedMediaType, media_type, read_body
+from api.permissions import OfVendors
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
 from api.v1.verdicts import all_json, hits_json
@@ -39,6 +40,8 @@ class Answers(StrEnum):
 
 class LookupsView(MeteredView):
     """Screen up to 10,000 pictures by URL, file digest, perceptual code, fingerprints, bytes, or any mix."""
+
+    permission_classes = (OfVendors,)
 
     @operations.look_up
     def post(self, request: Request) -> HttpResponse:

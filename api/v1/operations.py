@@ -17,7 +17,7 @@ from holdout.vocabulary import PRESETS
 
 _REFUSALS: Final = {
     401: "The key is missing, unknown or revoked.",
-    403: "Only for organisations that were vetted for it.",
+    403: "Not with this key: it is of the other side, or was not vetted for it, or it is another's own act.",
     404: "There is no such thing, or it is another organisation's.",
     406: "No answer is written in what Accept asks for.",
     409: "It contradicts what stands.",
@@ -63,6 +63,14 @@ _JOB_ID: Final = _parameter(
     examples=[OpenApiExample("a job", value=examples.JOB_ID)],
 )
 
+_IDEMPOTENCY_KEY: Final = _parameter(
+    "Idempotency-Key",
+    "Of your choice, kept for 24 hours: the same request under the same key is answered again, "
+    "not executed again.",
+    location="header",
+    schema={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+)
+
 look_up = extend_schema(
     operation_id="look_up",
     summary="Screen up to 10,000 pictures now",
@@ -87,7 +95,7 @@ look_up = extend_schema(
         "application/vnd.holdout.keys": OpenApiRequest(_BINARY),
     },
     responses=_responses(
-        200, ref("LookupAnswer"), examples.LOOKUP_ANSWERED, "The answers.", 401, 411, 413, 415, 422
+        200, ref("LookupAnswer"), examples.LOOKUP_ANSWERED, "The answers.", 401, 403, 411, 413, 415, 422
     ),
 )
 status = extend_schema(
@@ -181,13 +189,7 @@ submit_job = extend_schema(
             "not `fingerprints`. The result leaves it out.",
             schema={"maxLength": 200},
         ),
-        _parameter(
-            "Idempotency-Key",
-            "Of your choice, kept for 24 hours: the same request under the same key is answered again, "
-            "not executed again.",
-            location="header",
-            schema={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-        ),
+        _IDEMPOTENCY_KEY,
     ],
     request={
         "text/csv": OpenApiRequest(_BINARY, examples=examples.JOB_ASKED),
@@ -196,25 +198,29 @@ submit_job = extend_schema(
         "text/plain": OpenApiRequest(_BINARY),
     },
     responses=_responses(
-        202, ref("Job"), examples.JOB_ACCEPTED, "Accepted; Location names it.", 401, 409, 411, 413, 415, 422
+        202,
+        ref("Job"),
+        examples.JOB_ACCEPTED,
+        "Accepted; Location names it.",
+        *(401, 403, 409, 411, 413, 415, 422),
     ),
 )
 list_jobs = extend_schema(
     operation_id="list_jobs",
     summary="Your last 100 jobs, newest first",
-    responses=_responses(200, ref("JobList"), examples.JOBS_LISTED, "Your jobs.", 401),
+    responses=_responses(200, ref("JobList"), examples.JOBS_LISTED, "Your jobs.", 401, 403),
 )
 job = extend_schema(
     operation_id="job",
     summary="How far a job is",
     parameters=[_JOB_ID],
-    responses=_responses(200, ref("Job"), examples.JOB_DONE, "The job.", 401, 404),
+    responses=_responses(200, ref("Job"), examples.JOB_DONE, "The job.", 401, 403, 404),
 )
 cancel_job = extend_schema(
     operation_id="cancel_job",
     summary="Stop a job that has not ended",
     parameters=[_JOB_ID],
-    responses=_responses(200, ref("Job"), examples.JOB_CANCELLED, "The job, cancelled.", 401, 404, 409),
+    responses=_responses(200, ref("Job"), examples.JOB_CANCELLED, "The job, cancelled.", 401, 403, 404, 409),
 )
 resume_job = extend_schema(
     operation_id="resume_job",
@@ -222,19 +228,19 @@ resume_job = extend_schema(
     description="What is done stays done. Possible as long as the upload is kept (7 days).",
     parameters=[_JOB_ID],
     request=None,
-    responses=_responses(200, ref("Job"), (), "The job, running again.", 401, 404, 409),
+    responses=_responses(200, ref("Job"), (), "The job, running again.", 401, 403, 404, 409),
 )
 job_result = extend_schema(
     operation_id="job_result",
     summary="The rows and columns of the upload with the answer's columns",
     parameters=[_JOB_ID],
-    responses=_responses((200, _PARQUET), _BINARY, (), "A Parquet file.", 401, 404, 409),
+    responses=_responses((200, _PARQUET), _BINARY, (), "A Parquet file.", 401, 403, 404, 409),
 )
 job_receipt = extend_schema(
     operation_id="job_receipt",
     summary="Proof of what was asked and answered",
     parameters=[_JOB_ID],
-    responses=_responses(200, ref("Receipt"), examples.JOB_RECEIPT, "The receipt.", 401, 404, 409),
+    responses=_responses(200, ref("Receipt"), examples.JOB_RECEIPT, "The receipt.", 401, 403, 404, 409),
 )
 
 _SNAPSHOT: Final = "application/vnd.holdout.snapshot"
@@ -284,4 +290,85 @@ confirm = extend_schema(
         "One range a prefix.",
         *(401, 403, 404, 411, 413, 415, 422),
     ),
+)
+
+_MANDATE_ID: Final = _parameter(
+    "mandate_id",
+    "The mandate's id.",
+    location="path",
+    schema={"pattern": "^mnd_[a-z2-7]{26}$"},
+    examples=[OpenApiExample("a mandate", value=examples.MANDATE_ID)],
+)
+
+give_mandate = extend_schema(
+    operation_id="give_mandate",
+    summary="Say that a person lets you speak for them",
+    description=(
+        "For platforms and collecting societies that were vetted for it. It takes consent that was an act of "
+        "its own: signed, by a form, or in person; terms of service alone are none. It is logged."
+    ),
+    request={"application/json": OpenApiRequest(ref("MandateRequest"), examples=examples.MANDATE_ASKED)},
+    responses=_responses(
+        201,
+        ref("Mandate"),
+        examples.MANDATE_GIVEN,
+        "Given; Location names it.",
+        *(401, 403, 409, 411, 413, 415, 422),
+    ),
+)
+mandate = extend_schema(
+    operation_id="mandate",
+    summary="One of your mandates",
+    parameters=[_MANDATE_ID],
+    responses=_responses(200, ref("Mandate"), examples.MANDATE_GIVEN, "The mandate.", 401, 403, 404),
+)
+end_mandate = extend_schema(
+    operation_id="end_mandate",
+    summary="End a mandate",
+    description="Nothing new can be said under it. What was said stands: no restriction vanishes.",
+    parameters=[_MANDATE_ID],
+    request=None,
+    responses=_responses(200, ref("Mandate"), examples.MANDATE_ENDED, "The mandate, ended.", 401, 403, 404),
+)
+hand_over = extend_schema(
+    operation_id="hand_over",
+    summary="A code with which the person takes over",
+    description=(
+        "Give it to the person: who signs in and enters it at `/handover` gets all that was registered "
+        "for them, and can change, permit and withdraw. It is shown once and good for 30 days; a new one "
+        "replaces it. Of an ended mandate too."
+    ),
+    parameters=[_MANDATE_ID],
+    request=None,
+    responses=_responses(201, ref("Handover"), examples.HANDOVER_OFFERED, "The code.", 401, 403, 404),
+)
+register = extend_schema(
+    operation_id="register",
+    summary="Register up to 1,000 places and files for a person",
+    description=(
+        "The same is said of each. For others one may only restrict: what would permit, loosen or withdraw "
+        "anything is refused whole (`own_act_needed`), and so is what the mandate does not cover. An item "
+        "that cannot be read fails alone."
+    ),
+    parameters=[_IDEMPOTENCY_KEY],
+    request={
+        "application/json": OpenApiRequest(ref("RegistrationRequest"), examples=examples.REGISTRATION_ASKED)
+    },
+    responses=_responses(
+        200,
+        ref("RegistrationAnswer"),
+        examples.REGISTERED,
+        "One result an item, in their order.",
+        *(401, 403, 404, 409, 411, 413, 415, 422),
+    ),
+)
+grant = extend_schema(
+    operation_id="grant",
+    summary="Permit something: never with an organisation's key",
+    description="Only the person permits, by their own act. Every key is answered `own_act_needed`.",
+    request=None,
+    responses={
+        (status, "application/problem+json"): OpenApiResponse(ref("Problem"), _REFUSALS[status])
+        for status in (403, 401, 406, 429, 503)
+    },
 )

@@ -10,11 +10,13 @@ from holdout.carriers.standards import standards
 from holdout.carriers.wire import MOST_AGENTS
 from holdout.snapshot.ranges import MAX_BITS
 from holdout.verdicts import Access, Covered, MatchMethod, Outcome, Status
-from holdout.vocabulary import UsageCategory
+from holdout.vocabulary import PRESETS, Preference, UsageCategory
 from lookup.confirm import MAX_PREFIXES
 from lookup.formats import Columns
 from lookup.models import LookupJob
 from lookup.parsing import MAX_CODES, SEARCHED
+from registry.mandates import HOW
+from registry.models import SubjectKind
 
 Schema = dict[str, Any]
 
@@ -157,6 +159,21 @@ _RECEIPT: Final = _object(
     },
     description="`holdout.receipts.verify_opening` checks it offline.",
 )
+
+_KINDS: Final = {
+    "type": "array",
+    "items": {"enum": SubjectKind.values},
+    "minItems": 1,
+    "description": "Of what something may be said; if not given, all.",
+}
+_ITEMS: Final = {
+    SubjectKind.URL.value: "A picture's address.",
+    SubjectKind.ACCOUNT.value: "platform:user, such as weibo:1669879400.",
+    SubjectKind.PATH.value: "A folder, with a slash at its end.",
+    SubjectKind.SHA256.value: "Of a file, in hex.",
+    SubjectKind.HOST.value: "Exactly this host.",
+    SubjectKind.DOMAIN.value: "This host and all its subdomains.",
+}
 
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Uses": _object(
@@ -341,6 +358,78 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             "error": _nullable(_text("Why the range is not answered: hold its pictures back.")),
         },
         description="All keys in the range that something is said of.",
+    ),
+    "Consent": _object(
+        {
+            "text_sha256": _text("Of the text that the person agreed to.", pattern="^[0-9a-f]{64}$"),
+            "url": _text("Where that text stands.", maxLength=8192),
+            "at": _TIME,
+            "how": {"enum": sorted(HOW), "description": "An act of its own; terms of service are none."},
+        },
+        optional=("text_sha256", "url"),
+        description="What the person agreed to (one of text_sha256 and url), when and how.",
+    ),
+    "MandateRequest": _object(
+        {
+            "reference": _text("Your own name for that user.", minLength=1, maxLength=200),
+            "consent": ref("Consent"),
+            "kinds": _KINDS,
+            "expires_at": _TIME,
+        },
+        optional=("kinds",),
+    ),
+    "Mandate": _object(
+        {
+            "id": _text(pattern="^mnd_[a-z2-7]{26}$"),
+            "reference": _text("Your own name for that user."),
+            "state": {"enum": ["open", "expired", "ended"]},
+            "kinds": _KINDS,
+            "consent": ref("Consent"),
+            "created_at": _TIME,
+            "expires_at": _TIME,
+            "ended_at": _nullable(_TIME),
+        }
+    ),
+    "Handover": _object({"code": _text("Shown once."), "expires_at": _TIME}),
+    "Item": {
+        "oneOf": [_object({kind: _text(words, maxLength=8192)}) for kind, words in _ITEMS.items()],
+        "description": "One place or file.",
+    },
+    "RegistrationRequest": _object(
+        {
+            "mandate": _text(pattern="^mnd_[a-z2-7]{26}$"),
+            "preset": {"enum": [*PRESETS], "description": "Or `preferences`."},
+            "preferences": {
+                "type": "object",
+                "additionalProperties": {"enum": [*(p.value for p in Preference), "unset"]},
+                "description": "Use to preference. For others: deny or conditional.",
+            },
+            "items": {"type": "array", "items": ref("Item"), "minItems": 1, "maxItems": 1000},
+        },
+        optional=("preset", "preferences"),
+    ),
+    "RegistrationAnswer": _object(
+        {
+            "mandate": _text(),
+            "results": {
+                "type": "array",
+                "items": {
+                    "oneOf": [
+                        _object(
+                            {
+                                "id": _text("Of the place or the work."),
+                                "statement": _text("In force from its log entry on."),
+                                "state": {
+                                    "enum": ["registered", "known"],
+                                    "description": "known: the same was said before.",
+                                },
+                            }
+                        ),
+                        _object({"error": ref("Error")}),
+                    ]
+                },
+            },
+        }
     ),
     "Problem": _object(
         {

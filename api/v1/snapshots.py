@@ -8,6 +8,7 @@ from django.utils.cache import get_conditional_response
 from rest_framework.request import Request
 
 from api.authentication import caller
+from api.permissions import OfVendors
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
 from holdout.signing import PublicKey
@@ -21,6 +22,7 @@ MEDIA_TYPE = "application/vnd.holdout.snapshot"
 class SnapshotsView(MeteredView):
     """What can be fetched: the newest base, and the deltas that lead to the newest version."""
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS}
 
     @operations.list_snapshots
@@ -46,6 +48,7 @@ class SnapshotsView(MeteredView):
 class SnapshotView(MeteredView):
     """A base."""
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS}
 
     @operations.snapshot
@@ -57,6 +60,7 @@ class SnapshotView(MeteredView):
 class SnapshotDeltaView(MeteredView):
     """What leads from a version to the newest."""
 
+    permission_classes = (OfVendors,)
     quotas = {"GET": QuotaName.CALLS}
 
     @operations.snapshot_delta

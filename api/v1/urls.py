@@ -7,6 +7,8 @@ from api.v1.doctor import DoctorView
 from api.v1.jobs import JobReceiptView, JobResultView, JobResumeView, JobsView, JobView
 from api.v1.kit import KitView
 from api.v1.lookups import LookupsView
+from api.v1.mandates import HandoverView, MandateEndView, MandatesView, MandateView
+from api.v1.registrations import GrantsView, RegistrationsView
 from api.v1.snapshots import SnapshotDeltaView, SnapshotsView, SnapshotView
 from api.v1.status import StatusView
 
@@ -15,6 +17,18 @@ class JobId:
     """A job's id as `holdout.ids` makes it: no other text, such as one with a NUL, gets to the database."""
 
     regex = "job_[a-z2-7]{26}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class MandateId:
+    """A mandate's id as `holdout.ids` makes it."""
+
+    regex = "mnd_[a-z2-7]{26}"
 
     def to_python(self, value: str) -> str:
         return value
@@ -36,6 +50,7 @@ class Version:
 
 
 register_converter(JobId, "job_id")
+register_converter(MandateId, "mandate_id")
 register_converter(Version, "version")
 
 urlpatterns = [
@@ -52,4 +67,10 @@ urlpatterns = [
     path("jobs/<job_id:job_id>/resume", JobResumeView.as_view()),
     path("jobs/<job_id:job_id>/result", JobResultView.as_view()),
     path("jobs/<job_id:job_id>/receipt", JobReceiptView.as_view()),
+    path("mandates", MandatesView.as_view()),
+    path("mandates/<mandate_id:mandate_id>", MandateView.as_view()),
+    path("mandates/<mandate_id:mandate_id>/end", MandateEndView.as_view()),
+    path("mandates/<mandate_id:mandate_id>/handover", HandoverView.as_view()),
+    path("registrations", RegistrationsView.as_view()),
+    path("grants", GrantsView.as_view()),
 ]
