@@ -16,14 +16,16 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from accounts.audit import Actor
-from accounts.models import Invitation, Membership, Organization, User
+from accounts.models import ApiKey, Invitation, Membership, Organization, User
 from accounts.queries import require_manager
-from accounts.services import record
+from accounts.services import issue_key, record, revoke_key
 from holdout.errors import Conflict, NotFound
+from holdout.ids import is_public_id
 
 INVITATION_LIVES: Final = timedelta(days=14)
 _MOST_INVITATIONS: Final = 100
 _MOST_FOUNDED: Final = 20
+_MOST_KEYS: Final = 20
 
 Role = Membership.Role
 
@@ -108,6 +110,15 @@ def take_back_invitation(*, invitation: Invitation, user: User, by: Actor) -> No
             _record(organization, "invitation_taken_back", by, object_id=invitation.public_id)
 
 
+def invitation_of(organization: Organization, public_id: str) -> Invitation:
+    """One that an organisation sent. Raises `NotFound` (`invitation_unknown`), also for another's."""
+    found = organization.invitations.select_related("organization").filter(public_id=public_id)
+    invitation = found.first() if is_public_id(public_id) else None
+    if invitation is None:
+        raise NotFound("invitation_unknown", "No such invitation waits.")
+    return invitation
+
+
 def invitation_for(*, user: User, code: str, now: datetime) -> Invitation:
     """The invitation with that code, if it was sent to a confirmed address of `user`.
 
@@ -190,6 +201,33 @@ def _refuse_last_manager(member: Membership) -> None:
     others = Membership.objects.filter(organization=member.organization_id, role=Role.MANAGER)
     if not others.exclude(pk=member.pk).exists():
         raise Conflict("last_manager", "Somebody must manage the organisation; make somebody else manager.")
+
+
+def issue_key_for(*, organization: Organization, name: str, user: User, by: Actor) -> tuple[ApiKey, str]:
+    """`issue_key`, by a manager. Raises `NotPermitted` (`managers_only`) and `Conflict` (`too_many_keys`)."""
+    with transaction.atomic():
+        _lock(organization)
+        require_manager(user, organization)
+        if organization.api_keys.filter(revoked_at=None).count() >= _MOST_KEYS:
+            raise Conflict("too_many_keys", f"At most {_MOST_KEYS} keys are in use at once; revoke one.")
+        return issue_key(organization=organization, name=name, by=by)
+
+
+def key_of(organization: Organization, public_id: str) -> ApiKey:
+    """One of its keys. Raises `NotFound` (`api_key_unknown`), also for another organisation's."""
+    keys = organization.api_keys.select_related("organization").filter(public_id=public_id)
+    key = keys.first() if is_public_id(public_id) else None
+    if key is None:
+        raise NotFound("api_key_unknown", "The organisation has no such key.")
+    return key
+
+
+def revoke_key_for(*, key: ApiKey, user: User, by: Actor) -> None:
+    """`revoke_key`, by a manager. Raises `NotPermitted` (`managers_only`)."""
+    with transaction.atomic():
+        _lock(key.organization)
+        require_manager(user, key.organization)
+        revoke_key(key=key, by=by)
 
 
 def _lock(organization: Organization) -> Organization:

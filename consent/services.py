@@ -29,8 +29,8 @@ def declare(
     """Say `preferences` about `subject`, superseding what the declarant said about it before.
 
     It is in force from its log index (`ledger.services.wait_for_entry`). Raises `NotPermitted`
-    (`not_your_subject`, `control_not_proven`, `own_act_needed`) and `Conflict` (`said_meanwhile`) when another
-    declaration about the same subject got in between.
+    (`not_your_subject`, `control_not_proven`, `own_act_needed`) and `Conflict` (`said_meanwhile`) when
+    another declaration about the same subject got in between.
     """
     return declare_many(
         declarant=declarant,

@@ -46,8 +46,8 @@ def register_for(
 ) -> list[Vouched | HoldoutError]:
     """Say `preferences` of all items in the name of who gave the mandate; what cannot be read fails alone.
 
-    Raises `NotPermitted`, and then nothing is said of any: `own_act_needed` where that would permit something,
-    or take back anything that stands, and what `registry.mandates.holding` raises. And LimitReached.
+    Raises `NotPermitted`, and then nothing is said of any: `own_act_needed` where that would permit,
+    loosen or take back anything that stands, and what `registry.mandates.holding` raises. And LimitReached.
     """
     if not only_restricts(preferences):
         raise own_act_needed()

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ErasureRequest, User
+from accounts.models import ErasureRequest, Membership, User
 from consent.imports import MAX_BYTES as MAX_LIST_BYTES
 from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import UnreadablePicture
@@ -289,6 +289,45 @@ class ErasureForm(forms.Form):
         if email.strip().casefold() != self._user.email.casefold():
             raise forms.ValidationError(_("This is not the address of your account."))
         return email
+
+
+class OrganizationForm(forms.Form):
+    """What an organisation is called."""
+
+    name = forms.CharField(label=_("Name of the organisation"), max_length=200)
+
+
+class InvitationForm(forms.Form):
+    """Whom to let in, and as what."""
+
+    email = forms.EmailField(label=_("Email address"), max_length=254)
+    role = forms.ChoiceField(
+        label=_("As"),
+        choices=[
+            (Membership.Role.MEMBER.value, _("member: declares for the organisation")),
+            (Membership.Role.MANAGER.value, _("manager: also changes members and keys")),
+        ],
+    )
+
+
+class KeyForm(forms.Form):
+    """What a key is for."""
+
+    name = forms.CharField(
+        label=_("What is it for?"), help_text=_("So that you know later which one to revoke."), max_length=100
+    )
+
+
+class HandoverForm(forms.Form):
+    """The code with which somebody takes over what was registered for them."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=100,
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
+        ),
+    )
 
 
 class KitForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Concatenate, Final, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -12,11 +12,31 @@ from django.views.decorators.cache import never_cache
 
 from accounts.erasing import open_request
 from accounts.models import Organization, User
+from accounts.queries import organizations_of_person
 from accounts.services import personal_organization
 from holdout.errors import HoldoutError, NotFound, Unavailable
 from web.words import refusal_words
 
 _P = ParamSpec("_P")
+
+
+ACTING: Final = "organization"
+"""Where the session keeps the public id of the organisation that the person chose to act in."""
+
+
+def acting_organization(request: HttpRequest) -> Organization:
+    """The organisation that whoever is signed in chose, if they are a member still; else their own."""
+    user = cast(User, request.user)
+    theirs = list(organizations_of_person(user))
+    own = next((one for one in theirs if not one.shared), None)
+    if own is None:
+        own = personal_organization(user=user)
+        theirs.append(own)
+    chosen = request.session.get(ACTING)
+    acting = next((one for one in theirs if one.public_id == chosen), own)
+    request.organization = acting  # type: ignore[attr-defined] # for the log line
+    request.organizations = theirs  # type: ignore[attr-defined] # for the head of the page
+    return acting
 
 
 def creator_page(
@@ -34,8 +54,7 @@ def creator_page(
     def answer(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
         if open_request(cast(User, request.user)):
             return redirect("erasure")  # nothing new is kept about somebody who is to be forgotten
-        organization = personal_organization(user=cast(User, request.user))
-        request.organization = organization  # type: ignore[attr-defined] # for the log line
+        organization = acting_organization(request)
         try:
             return view(request, organization, *args, **kwargs)
         except NotFound as error:
@@ -58,8 +77,7 @@ def creator_call(
             return refusal_json("signed_out", _("You are signed out. Sign in and try again."), status=401)
         if open_request(request.user):
             return refusal_json("erasure_waits", _("Your account is about to be deleted."), status=409)
-        organization = personal_organization(user=request.user)
-        request.organization = organization  # type: ignore[attr-defined] # for the log line
+        organization = acting_organization(request)
         try:
             return view(request, organization, *args, **kwargs)
         except HoldoutError as error:

@@ -160,6 +160,21 @@ OWN: Final = "own"
 """What the forms call a choice that is no preset's."""
 
 _REFUSALS: Final[Mapping[str, "Text"]] = {
+    "managers_only": _("Only who manages the organisation can do that."),
+    "last_manager": _("Somebody must manage the organisation. Make somebody else manager first."),
+    "organization_not_shared": _(
+        "You act for yourself here. Found an organisation to act together with others."
+    ),
+    "member_already": _("Whoever has this address is a member already."),
+    "too_many_invitations": _("Too many invitations wait. Take some back first."),
+    "too_many_organizations": _("You manage as many organisations as one person may."),
+    "too_many_keys": _("So many keys are in use already. Revoke one that you no longer need."),
+    "handover_unknown": _(
+        "This code is wrong, was used before, or is older than 30 days. Ask the platform for a new one."
+    ),
+    "own_act_needed": _(
+        "For somebody else one may only restrict. To permit, to loosen and to withdraw is their own act."
+    ),
     "daily_limit": _(
         "That is more than can be registered in a day; with a proven account or site it is much more."
     ),

@@ -22,7 +22,8 @@ from holdout.verdicts import Outcome, Query
 from holdout.vocabulary import UsageCategory
 from ledger.models import LogEntry, Opening
 from lookup.engine import answer
-from registry.control import Extent, Method, authorize, challenge_for, claim_place
+from registry.control import Extent, authorize, challenge_for, claim_place
+from registry.looking import Method
 from registry.mandates import hand_over, mandate_of
 from registry.models import Asset, Authorization, Declarant, Locator, Mandate, Work
 from registry.queries import place_of, places_of, work_of, works_of
