@@ -30,7 +30,9 @@ Row = TypeVar("Row", bound=Model)
 
 def sections(user: User) -> Iterator[tuple[str, Any]]:
     """Names and values, in the order of the file; a value that is an iterator is to be written as a list."""
-    organizations = list(Organization.objects.filter(memberships__user=user).order_by("pk"))
+    # What several people keep together is not one's own: of that only that one acts there.
+    own = Organization.objects.filter(memberships__user=user, shared=False)
+    organizations = list(own.order_by("pk"))
     yield "account", _account(user)
     yield "organisations", (_organization(one) for one in organizations)
     yield "works", _works(organizations)
@@ -58,6 +60,15 @@ def _account(user: User) -> dict[str, Any]:
             }
             for factor in Authenticator.objects.filter(user=user).order_by("pk")
         ],
+        "acts_for": [
+            {
+                "id": membership.organization.public_id,
+                "name": membership.organization.name,
+                "role": membership.role,
+                "since": _time(membership.created_at),
+            }
+            for membership in user.memberships.select_related("organization").order_by("pk")
+        ],
         "requests_for_deletion": [
             {"kind": asked.kind, "state": asked.state, "asked_at": _time(asked.asked_at)}
             for asked in ErasureRequest.objects.filter(user=user).order_by("pk")
@@ -80,6 +91,18 @@ def _organization(organization: Organization) -> dict[str, Any]:
                 "revoked_at": _time(key.revoked_at),
             }
             for key in organization.api_keys.order_by("pk")
+        ],
+        "mandates": [
+            {
+                "id": mandate.public_id,
+                "declarant": mandate.declarant.public_id,
+                "called_there": mandate.reference,
+                "consent": mandate.consent,
+                "kinds": mandate.kinds,
+                "created_at": _time(mandate.created_at),
+                "ended_at": _time(mandate.ended_at),
+            }
+            for mandate in organization.mandates.select_related("declarant").order_by("pk")
         ],
         "declarants": [
             {"id": declarant.public_id, "name": declarant.name, "created_at": _time(declarant.created_at)}

@@ -17,7 +17,17 @@ from accounts.audit import Actor
 from accounts.desk import Desk, organization_filter
 from accounts.services import record
 from registry.control import saw_code
-from registry.models import Asset, Authorization, Challenge, Declarant, Lapse, Locator, Standing, Work
+from registry.models import (
+    Asset,
+    Authorization,
+    Challenge,
+    Declarant,
+    Lapse,
+    Locator,
+    Mandate,
+    Standing,
+    Work,
+)
 from registry.services import set_standing
 from registry.upkeep import lapse
 
@@ -28,7 +38,21 @@ class DeclarantDesk(Desk):
     list_select_related = ("organization",)
     list_filter = (organization_filter("organization__public_id"),)
     search_fields = ("=public_id",)
-    fields = ("public_id", "organization", "name", "created_at")
+    fields = ("public_id", "organization", "name", "spoken_for", "created_at")
+
+
+@admin.register(Mandate)
+class MandateDesk(Desk):
+    """On which consent who speaks for whom; what an organisation calls its user is for it alone."""
+
+    list_display = ("public_id", "organization", "declarant", "expires_at", "ended_at", "created_at")
+    list_select_related = ("organization", "declarant")
+    list_filter = (organization_filter("organization__public_id"), "why")
+    search_fields = ("=public_id", "=declarant__public_id")
+    fields = (
+        *("public_id", "organization", "declarant", "consent", "kinds"),
+        *("expires_at", "ended_at", "why", "created_at"),
+    )
 
 
 @admin.register(Work)

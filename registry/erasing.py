@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
 from django.db import transaction
-from django.db.models import Max, Model, QuerySet
+from django.db.models import F, Max, Model, QuerySet
 
 from accounts.erasing import mark_done, organizations_of, running_for
 from accounts.models import ErasureRequest, Organization
@@ -21,6 +21,7 @@ from registry.models import (
     Fingerprint,
     Locator,
     Looks,
+    Mandate,
     Observation,
     Standing,
     Work,
@@ -51,6 +52,8 @@ def _erased(organizations: Collection[Organization]) -> bool:
         return False
     for works in in_blocks(Work.objects.filter(organization__in=organizations)):
         _forget_files(works)
+    for mandates in in_blocks(Mandate.objects.filter(organization__in=organizations)):
+        _forget_consent(mandates)
     for places in in_blocks(Locator.objects.filter(declarant__organization__in=organizations)):
         _forget_places(places)
     return True
@@ -111,10 +114,18 @@ def _forget_places(places: Collection[Locator]) -> None:
         Locator.objects.bulk_update(places, ["target", "key", "key_check"])
 
 
+def _forget_consent(mandates: Collection[Mandate]) -> None:
+    with transaction.atomic():
+        Mandate.objects.filter(pk__in=[mandate.pk for mandate in mandates]).update(consent={})
+        forget_records(mandate.public_id for mandate in mandates)
+
+
 def _forget_names(organizations: Collection[Organization]) -> None:
     for works in in_blocks(Work.objects.filter(organization__in=organizations).exclude(title="")):
         Work.objects.filter(pk__in=[work.pk for work in works]).update(title="")
     Declarant.objects.filter(organization__in=organizations).update(name="")
+    # What a platform called its user who took over.
+    Mandate.objects.filter(organization__in=organizations).update(reference=F("public_id"))
 
 
 def in_blocks(rows: QuerySet[Row]) -> Iterator[list[Row]]:

@@ -5,6 +5,7 @@ Schemathesis makes requests from the document, right and wrong ones. Its pytest 
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,12 +26,13 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.audit import SHELL
 from accounts.models import Organization
-from accounts.services import vet_for_snapshots
+from accounts.services import issue_key, let_vouch, vet_for_snapshots
 from config.wsgi import application
 from holdout.doctor import visit
 from holdout.fetch import Fetched
 from lookup.models import Snapshot
 from lookup.snapshots import publish
+from registry.mandates import Consent, give_mandate
 from registry.models import Declarant
 from tests.factories import reserve_place
 
@@ -93,8 +95,30 @@ def server(job_id: str) -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
+FOR_OTHERS = {"give_mandate", "mandate", "end_mandate", "hand_over", "register"}
+
+
+def platform_with_mandate() -> tuple[str, str]:
+    """The key of a platform that may vouch, and a mandate of its own."""
+    made = Organization.objects.create(name="", side=Organization.Side.CREATOR, shared=True)
+    let_vouch(organization=made, by=SHELL)
+    now = datetime.now(UTC)
+    mandate = give_mandate(
+        organization=made,
+        reference="user-1",
+        consent=Consent(at=now, how="form", text_sha256="ab" * 32),
+        expires_at=now + timedelta(days=1),
+        by=SHELL,
+        now=now,
+    )
+    return issue_key(organization=made, name="test")[1], mandate.public_id
+
+
 def send_and_check(name: str, key: str, job_id: str, *, examples: int) -> None:
     operation = OPERATIONS[name]
+    mandate_id = ""
+    if name in FOR_OTHERS:
+        key, mandate_id = platform_with_mandate()
     version = Snapshot.objects.earliest("version").version
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
 
@@ -111,6 +135,10 @@ def send_and_check(name: str, key: str, job_id: str, *, examples: int) -> None:
             case.path_parameters["version"] = version
         if own and "job_id" in (case.path_parameters or {}):
             case.path_parameters["job_id"] = job_id
+        if own and "mandate_id" in (case.path_parameters or {}):
+            case.path_parameters["mandate_id"] = mandate_id
+        if own and name == "register" and isinstance(case.body, dict):
+            case.body["mandate"] = mandate_id
         answered = case.call(headers={"Authorization": f"Bearer {key}"})
         case.validate_response(answered, checks=CHECKS)
         if name in {"look_up", "status"} and answered.status_code == 200:

@@ -7,16 +7,19 @@ it shows.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.models import Organization, User
-from accounts.services import issue_key, personal_organization
+from accounts import organizations
+from accounts.audit import SYSTEM
+from accounts.models import ApiKey, Invitation, Membership, Organization, User
+from accounts.services import issue_key, let_vouch, personal_organization
 from consent.imports import import_list
 from consent.models import Import
 from consent.services import declare
@@ -28,7 +31,8 @@ from ledger.services import append
 from lookup.jobs import work_once
 from lookup.models import LookupJob
 from registry import looking
-from registry.models import Locator, Observation, Work
+from registry.mandates import Consent, give_mandate
+from registry.models import Locator, Mandate, Observation, Work
 from registry.services import authorize_locators, default_declarant, register_locators
 from tests.factories import NO_AI, fingerprinted_work, settle
 from tests.web.conftest import person, signed_in
@@ -40,6 +44,8 @@ WORK = "A creator's work, which its people see."
 PLACE = "A creator's place, which its people see."
 IMPORT = "A creator's import, which its people see."
 JOB = "A vendor's job, which its keys see."
+ORGANIZATION = "What is of an organisation, which its managers change."
+MANDATE = "A platform's mandate, which its keys see."
 # Route -> whose object its path names.
 OBJECTS = {
     "works/<str:work_id>/": WORK,
@@ -53,6 +59,14 @@ OBJECTS = {
     "places/<str:place_id>/observations/<str:observation_id>.json": PLACE,
     "imports/<str:import_id>/": IMPORT,
     "imports/<str:import_id>/report.csv": IMPORT,
+    "organization/invitations/<str:invitation_id>/remove": ORGANIZATION,
+    "organization/members/<int:member_id>/role": ORGANIZATION,
+    "organization/members/<int:member_id>/remove": ORGANIZATION,
+    "organization/keys/<str:key_id>/revoke": ORGANIZATION,
+    "join/<str:code>": "An invitation, which whoever has its address sees.",
+    "v1/mandates/<mandate_id:mandate_id>": MANDATE,
+    "v1/mandates/<mandate_id:mandate_id>/end": MANDATE,
+    "v1/mandates/<mandate_id:mandate_id>/handover": MANDATE,
     "v1/jobs/<job_id:job_id>": JOB,
     "v1/jobs/<job_id:job_id>/result": JOB,
     "v1/jobs/<job_id:job_id>/receipt": JOB,
@@ -63,6 +77,12 @@ POSTED = {
     "v1/jobs/<job_id:job_id>/resume": 409,  # it is done
     "places/<str:place_id>/proof": 200,  # nothing found there
     "places/<str:place_id>/remove": 409,  # it was proven
+    "organization/invitations/<str:invitation_id>/remove": 302,
+    "organization/members/<int:member_id>/role": 409,  # nobody else manages it
+    "organization/members/<int:member_id>/remove": 409,
+    "organization/keys/<str:key_id>/revoke": 302,
+    "v1/mandates/<mandate_id:mandate_id>/end": 200,
+    "v1/mandates/<mandate_id:mandate_id>/handover": 201,
 }
 LISTS = {"works/", "places/", "v1/jobs"}
 # Route -> why nobody's object is named on it.
@@ -80,6 +100,14 @@ NOBODYS = {
     "works/new": "makes a work of one's own",
     "places/new": "claims a place for oneself",
     "imports/new": "starts an import of one's own",
+    "organization/": "the one in which one acts",
+    "organization/found": "makes one of one's own",
+    "organization/choose": "one's own session: another's is not found",
+    "organization/name": "the one in which one acts",
+    "organization/invitations": "the one in which one acts",
+    "organization/leave": "the one in which one acts",
+    "organization/keys/new": "makes a key of the one in which one acts",
+    "handover": "whoever holds the code takes over what it stands for",
     "p/<str:code>": "public: whose profile bears the code stands in the profile",
     "works/many": "makes works of one's own",
     "works/many/known": "tells which files oneself registered",
@@ -100,6 +128,9 @@ NOBODYS = {
     "v1/lookups": "asks the registry, which answers every vendor alike",
     "api/v2/query/urls": "asks the registry, which answers every vendor alike",
     "api/v2/query/urls/": "asks the registry, which answers every vendor alike",
+    "v1/mandates": "makes a mandate of one's own",
+    "v1/registrations": "registers under a mandate of one's own: another's is not found",
+    "v1/grants": "refuses everybody alike",
     "v1/status": "public",
     "v1/kit": "public",
     "v1/doctor": "asks somebody else's site, for every key alike",
@@ -153,13 +184,21 @@ class Tenant:
 
     browser: Client
     program: Client
+    platform: Client
     work: Work
     place: Locator
     seen: Observation
     imported: Import
     job: LookupJob
+    member: Membership
+    invitation: Invitation
+    link: str
+    key: ApiKey
+    mandate: Mandate
 
     def client_for(self, route: str) -> Client:
+        if route.startswith("v1/mandates"):
+            return self.platform
         return self.program if route.startswith("v1/") else self.browser
 
 
@@ -177,13 +216,55 @@ def tenant(user: User) -> Tenant:
     )
     browser = signed_in(user, client=Client(raise_request_exception=False))
     vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
-    key = issue_key(organization=vendor, name="test")[1]
-    program = Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)
+    program = client_with(issue_key(organization=vendor, name="test")[1])
     job = program.post("/v1/jobs", b"url\nhttps://x.example/\n", content_type="text/csv").json()
     while work_once():
         pass
     settle()
-    return Tenant(browser, program, work, place, seen, imported, LookupJob.objects.get(public_id=job["id"]))
+    return Tenant(
+        *(browser, program, client_with(issue_key(organization=organization, name="test")[1])),
+        *(work, place, seen, imported, LookupJob.objects.get(public_id=job["id"])),
+        *together(user, browser),
+        mandate_of(organization),
+    )
+
+
+def client_with(key: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)
+
+
+def together(user: User, browser: Client) -> tuple[Membership, Invitation, str, ApiKey]:
+    """An organisation in which they act, with an invitation to themselves under another address."""
+    links: list[str] = []
+    studio = organizations.found(user=user, name="Studio", by=SYSTEM)
+    session = browser.session
+    session["organization"] = studio.public_id
+    session.save()
+    email = f"also-{user.pk}@example.com"
+    EmailAddress.objects.create(user=user, email=email, verified=True)
+    invitation = organizations.invite(
+        organization=studio,
+        email=email,
+        role=Membership.Role.MEMBER,
+        user=user,
+        link=lambda code: links.append(code) or code,
+        by=SYSTEM,
+        now=NOW,
+    )
+    key, _ = issue_key(organization=studio, name="test")
+    return studio.memberships.get(), invitation, links[0], key
+
+
+def mandate_of(organization: Organization) -> Mandate:
+    let_vouch(organization=organization, by=SYSTEM)
+    return give_mandate(
+        organization=organization,
+        reference="user-1",
+        consent=Consent(at=NOW, how="form", text_sha256="ab" * 32),
+        expires_at=NOW + timedelta(days=1),
+        by=SYSTEM,
+        now=NOW,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -214,6 +295,10 @@ def record_of(work: Work) -> str:
 def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = route.replace("<str:work_id>", of.work.public_id).replace("<job_id:job_id>", of.job.public_id)
     path = path.replace("<str:place_id>", of.place.public_id)
+    path = path.replace("<int:member_id>", str(of.member.pk)).replace("<str:code>", of.link)
+    path = path.replace("<str:invitation_id>", of.invitation.public_id)
+    path = path.replace("<str:key_id>", of.key.public_id)
+    path = path.replace("<mandate_id:mandate_id>", of.mandate.public_id)
     path = path.replace("<str:observation_id>", of.seen.public_id)
     path = path.replace("<str:import_id>", of.imported.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
@@ -252,9 +337,10 @@ def test_what_is_anothers_does_not_exist(route: str, ann: Tenant, ben: Tenant) -
 def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben: Tenant) -> None:
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
-    for own in (ann.work, ann.place, ann.seen, ann.imported, ann.job):
-        public_id = own.public_id
+    own = (ann.work, ann.place, ann.seen, ann.imported, ann.job, ann.invitation, ann.key, ann.mandate)
+    for public_id in (*(one.public_id for one in own), ann.link):
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
+    path, foreign = (text.replace(f"members/{ann.member.pk}/", "members/0/") for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()
     assert without_form_tokens(foreign) == without_form_tokens(never)
 

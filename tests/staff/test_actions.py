@@ -9,7 +9,7 @@ from django.db import models
 from django.test import Client
 
 from accounts.models import ApiKey, AuditEvent, Organization, User
-from accounts.queries import live_key
+from accounts.queries import live_key, may_vouch
 from accounts.services import issue_key
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
@@ -52,6 +52,8 @@ def test_these_are_all_the_actions_that_there_are() -> None:
         ("accounts.ApiKey", "revoke"),
         ("accounts.Organization", "vet"),
         ("accounts.Organization", "unvet"),
+        ("accounts.Organization", "let_vouch"),
+        ("accounts.Organization", "stop_vouching"),
         ("lookup.LookupJob", "cancel"),
         ("registry.Asset", "quarantine"),
         ("registry.Asset", "make_live"),
@@ -138,6 +140,26 @@ def test_letting_vendors_fetch_snapshots_asks_first_and_can_be_taken_back(
     assert not vetted()
     events = AuditEvent.objects.filter(object_id=vera.public_id).order_by("pk")
     assert [event.what for event in events] == ["staff:organization:vetted", "staff:organization:unvetted"]
+    assert {event.actor for event in events} == {sam.pk}
+
+
+def test_letting_platforms_vouch_asks_first_and_can_be_taken_back(
+    desk: Client, sam: User, alice: Declarant, vera: Organization
+) -> None:
+    path, platform = "/staff/accounts/organization/", alice.organization
+    asked = act(desk, path, "let_vouch", [platform], confirm=False)
+    assert "Let these organisations speak for people who gave them a mandate?" in asked
+    assert not may_vouch(platform)
+    page = act(desk, path, "let_vouch", [platform, vera])
+    assert f"May vouch: {platform}" in page
+    assert "does not speak for their creators" in page
+    assert (may_vouch(platform), may_vouch(vera)) == (True, False)
+    assert f"May not vouch: {platform}" in act(desk, path, "stop_vouching", [platform])
+    assert not may_vouch(platform)
+    events = AuditEvent.objects.filter(object_id=platform.public_id).order_by("pk")
+    assert [event.what for event in events] == [
+        *("staff:organization:let_vouch", "staff:organization:stopped_vouching"),
+    ]
     assert {event.actor for event in events} == {sam.pk}
 
 

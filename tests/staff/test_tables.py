@@ -1,6 +1,6 @@
 """Staff may look at everything that is theirs to see, and change nothing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -11,12 +11,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import SHELL
 from accounts.models import AuditEvent, Organization, User
-from accounts.services import issue_key
+from accounts.services import issue_key, let_vouch
 from consent.services import withdraw
 from ledger.models import Log, LogEntry, Opening, PendingEntry
 from ledger.services import append
 from lookup.models import LookupJob, LookupReceipt
 from registry.control import challenge_for, claim_place
+from registry.mandates import Consent, give_mandate
 from registry.models import Declarant, Standing, Work
 from registry.services import set_standing
 from tests.factories import reserve_place, reserve_work, settle
@@ -51,6 +52,17 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
     settle()
     with transaction.atomic():
         append(log=Log.LOOKUPS, entry_type="test", record_id=f"waiting {number}", record={})
+    let_vouch(organization=declarant.organization, by=SHELL)
+    now = datetime.now(UTC)
+    give_mandate(
+        organization=declarant.organization,
+        reference=f"user {number}",
+        consent=Consent(at=now, how="form", text_sha256="ab" * 32),
+        expires_at=now + timedelta(days=1),
+        by=SHELL,
+        now=now,
+    )
+    settle()
     Organization.objects.create(name=f"Other {number}", side="creator")
     Declarant.objects.create(organization=declarant.organization)
     User.objects.create_user(f"number-{number}@example.com")
