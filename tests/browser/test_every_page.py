@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core import mail
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
-from accounts.models import ApiKey, AuditEvent, Organization, User
+from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
 from accounts.services import personal_organization
 from consent.models import Statement
 from consent.places import add_place
@@ -22,6 +23,7 @@ from tests.demo.test_demo_logins import demonstration  # noqa: F401 - the same o
 from tests.factories import NO_AI, settle
 from tests.registry.conftest import Web, records, web
 from tests.staff.test_tables import fill
+from tests.web.conftest import person
 from tests.web.test_second_factor import code_now, set_up, stop_the_clock
 
 __all__ = ["records", "web"]
@@ -165,6 +167,34 @@ def test_a_creators_places(visitor: Visitor, ann: User, web: Web, records: dict[
     visitor.look("/places/", "places")
     visitor.press("text=ann.example")
     visitor.look_here("place-domain")
+
+
+def test_an_organisations_pages(visitor: Visitor, ann: User) -> None:
+    """Founded, somebody invited, a key made, and back to oneself."""
+    visitor.sign_in(ann)
+    visitor.look("/organization/", "organization-none")
+    visitor.look("/handover", "handover")
+    visitor.page.goto("/organization/")
+    visitor.page.fill("#found_name", "Studio of the harbour, its tides and everybody who paints them")
+    visitor.press("form[action$=found] button")
+    visitor.page.fill("#id_email", "ben@example.com")
+    visitor.press("form[action$=invitations] button")
+    visitor.page.goto("/organization/keys/new")
+    visitor.look_here("organization-key")
+    visitor.page.fill("#id_name", "plugin")
+    visitor.press("main form button")
+    visitor.look_here("organization-key-made")
+    studio = Organization.objects.get(shared=True)
+    Membership.objects.create(organization=studio, user=person("cat@example.com"))
+    visitor.look("/organization/", "organization")
+    visitor.look("/organization/leave", "organization-leave")
+    link = re.search(r"/join/[a-z2-7]+", str(mail.outbox[-1].body))
+    assert link
+    visitor.sign_in(person("ben@example.com"))
+    visitor.look(link[0], "organization-join")
+    visitor.press("main form button")
+    visitor.page.locator(".acting summary").click()
+    visitor.look_here("organization-member")
 
 
 @pytest.mark.usefixtures("stopped_clock")

@@ -185,6 +185,7 @@ class Tenant:
     browser: Client
     program: Client
     platform: Client
+    manager: Client
     work: Work
     place: Locator
     seen: Observation
@@ -199,6 +200,8 @@ class Tenant:
     def client_for(self, route: str) -> Client:
         if route.startswith("v1/mandates"):
             return self.platform
+        if route.startswith(("organization/", "join/")):
+            return self.manager
         return self.program if route.startswith("v1/") else self.browser
 
 
@@ -221,11 +224,22 @@ def tenant(user: User) -> Tenant:
     while work_once():
         pass
     settle()
+    member, invitation, link = together(user)
     return Tenant(
-        *(browser, program, client_with(issue_key(organization=organization, name="test")[1])),
-        *(work, place, seen, imported, LookupJob.objects.get(public_id=job["id"])),
-        *together(user, browser),
-        mandate_of(organization),
+        browser=browser,
+        program=program,
+        platform=client_with(issue_key(organization=organization, name="test")[1]),
+        manager=acting_in(user, member.organization),
+        work=work,
+        place=place,
+        seen=seen,
+        imported=imported,
+        job=LookupJob.objects.get(public_id=job["id"]),
+        member=member,
+        invitation=invitation,
+        link=link,
+        key=issue_key(organization=member.organization, name="test")[0],
+        mandate=mandate_of(organization),
     )
 
 
@@ -233,13 +247,22 @@ def client_with(key: str) -> Client:
     return Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)
 
 
-def together(user: User, browser: Client) -> tuple[Membership, Invitation, str, ApiKey]:
-    """An organisation in which they act, with an invitation to themselves under another address."""
-    links: list[str] = []
+def acting_in(user: User, organization: Organization) -> Client:
+    """A browser in which they chose that organisation."""
+    browser = signed_in(user, client=Client(raise_request_exception=False))
+    browser.post("/organization/choose", {"organization": organization.public_id})
+    return browser
+
+
+def together(user: User) -> tuple[Membership, Invitation, str]:
+    """An organisation that they manage, with an invitation to themselves under another address."""
+    codes: list[str] = []
+
+    def link(code: str) -> str:
+        codes.append(code)
+        return code
+
     studio = organizations.found(user=user, name="Studio", by=SYSTEM)
-    session = browser.session
-    session["organization"] = studio.public_id
-    session.save()
     email = f"also-{user.pk}@example.com"
     EmailAddress.objects.create(user=user, email=email, verified=True)
     invitation = organizations.invite(
@@ -247,12 +270,11 @@ def together(user: User, browser: Client) -> tuple[Membership, Invitation, str, 
         email=email,
         role=Membership.Role.MEMBER,
         user=user,
-        link=lambda code: links.append(code) or code,
+        link=link,
         by=SYSTEM,
         now=NOW,
     )
-    key, _ = issue_key(organization=studio, name="test")
-    return studio.memberships.get(), invitation, links[0], key
+    return studio.memberships.get(), invitation, codes[0]
 
 
 def mandate_of(organization: Organization) -> Mandate:

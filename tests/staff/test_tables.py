@@ -49,9 +49,6 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
         organization=vendor, upload_format="csv", upload_sha256=bytes(32), upload_bytes=1, url_column="url"
     )
     LookupReceipt.objects.create(job=job)
-    settle()
-    with transaction.atomic():
-        append(log=Log.LOOKUPS, entry_type="test", record_id=f"waiting {number}", record={})
     let_vouch(organization=declarant.organization, by=SHELL)
     now = datetime.now(UTC)
     give_mandate(
@@ -63,6 +60,8 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
         now=now,
     )
     settle()
+    with transaction.atomic():
+        append(log=Log.LOOKUPS, entry_type="test", record_id=f"waiting {number}", record={})
     Organization.objects.create(name=f"Other {number}", side="creator")
     Declarant.objects.create(organization=declarant.organization)
     User.objects.create_user(f"number-{number}@example.com")

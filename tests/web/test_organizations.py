@@ -66,7 +66,7 @@ def test_an_invited_person_joins_by_the_link_in_the_mail(browser: Client, studio
     browser.post("/organization/choose", {"organization": studio.public_id})
     form = {"email": "ben@example.com", "role": "member"}
     assert "Invited." in browser.post("/organization/invitations", form, follow=True).content.decode()
-    link = re.search(r"http://testserver(/join/\w+)", mail.outbox[0].body)
+    link = re.search(r"http://testserver(/join/\w+)", str(mail.outbox[0].body))
     assert link
     assert browser.get(link[1]).status_code == 404  # it is not for Ann
     bens = signed_in(person("ben@example.com"))
