@@ -144,8 +144,9 @@ def said_of_places(places: Iterable[Locator]) -> dict[int, Preferences]:
 
 
 def statements_of(organization: Organization, *, most: int) -> list[str]:
-    """The public ids of what a tenant's declarants said, the newest first."""
-    said = Statement.objects.filter(declarant__organization=organization).order_by("-pk")
+    """The public ids of what a tenant's declarants said, the newest first; not of those it speaks for."""
+    own = Statement.objects.filter(declarant__organization=organization, declarant__spoken_for=False)
+    said = own.order_by("-pk")
     return list(said.values_list("public_id", flat=True)[:most])
 
 

@@ -12,9 +12,11 @@ from accounts.audit import SYSTEM
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
 from accounts.queries import live_key
 from accounts.services import let_vouch, personal_organization
+from holdout.urls import KeyKind
 from registry.mandates import Consent, give_mandate, handover_code
 from registry.models import Mandate, SubjectKind, Work
-from registry.vouching import vouch_for_files
+from registry.services import key_of
+from registry.vouching import vouch_for_files, vouch_for_places
 from tests.web.conftest import person, signed_in
 from web.reauthentication import RECENT_SECONDS
 
@@ -137,6 +139,9 @@ def offered(platform: Organization) -> str:
         now=NOW,
     )
     vouch_for_files(declarant=mandate.declarant, digests=[bytes(32)])
+    targets = {KeyKind.URL: "https://x.example/a.jpg", KeyKind.ACCOUNT: "weibo:1669879400"}
+    keys = [(target, key_of(kind, target)) for kind, target in targets.items()]
+    vouch_for_places(declarant=mandate.declarant, keys=keys)
     return handover_code(mandate=mandate, by=SYSTEM, now=NOW)[0]
 
 
@@ -147,6 +152,12 @@ def test_with_a_code_a_person_takes_over_what_was_registered_for_them(alice_plat
     assert "Taken over." in bens.post("/handover", {"code": code}, follow=True).content.decode()
     work = Work.objects.get()
     assert bens.get(f"/works/{work.public_id}/").status_code == 200
+    pages = re.findall(r"/places/loc_\w+/", bens.get("/places/").content.decode())
+    assert len(pages) == 2
+    for page in pages:
+        assert "L5: vouched" in bens.get(page).content.decode()
+        assert bens.post(f"{page}proof").status_code == 200
+        assert b"Said." in bens.post(page, {"preset": "no-ai"}, follow=True).content
     assert bens.post("/handover", {"code": code}).status_code == 404
     assert Mandate.objects.get().why == Mandate.Why.HANDED_OVER
     event = AuditEvent.objects.get(what="person:mandate:handed_over")
