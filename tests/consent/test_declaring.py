@@ -98,7 +98,7 @@ def test_two_declarations_at_once_make_one_statement_and_one_conflict(
 ) -> None:
     first = reserve_place(alice, "https://alice.example/a")
     assert first.locator is not None
-    monkeypatch.setattr("consent.services._standing", lambda *_: {})
+    monkeypatch.setattr("consent.services.standing_statements", lambda *_: {})
     with pytest.raises(Conflict) as refused:
         declare(declarant=alice, subject=first.locator, preferences=NO_AI)
     assert refused.value.code == "said_meanwhile"
