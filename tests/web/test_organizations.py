@@ -155,7 +155,7 @@ def test_with_a_code_a_person_takes_over_what_was_registered_for_them(alice_plat
     pages = re.findall(r"/places/loc_\w+/", bens.get("/places/").content.decode())
     assert len(pages) == 2
     for page in pages:
-        assert "L5: vouched" in bens.get(page).content.decode()
+        assert "L5, since" in bens.get(page).content.decode()
         assert bens.post(f"{page}proof").status_code == 200
         assert b"Said." in bens.post(page, {"preset": "no-ai"}, follow=True).content
     assert bens.post("/handover", {"code": code}).status_code == 404
