@@ -15,9 +15,10 @@ from consent.services import declare, declare_many, withdraw
 from holdout.errors import Conflict, Unavailable
 from holdout.vocabulary import Preferences, UsageCategory
 from ledger.services import wait_for_entry
-from registry.models import Declarant, Work
+from registry.models import Asset, Declarant, Work
 from registry.quotas import refuse_beyond_quota
 from registry.services import await_fingerprints, default_declarant, receive_once, receive_picture
+from registry.unseen import Codes, register_unseen
 
 _AT_ONCE: Final = 500
 
@@ -70,6 +71,26 @@ def register_once(
             original=original,
         ),
     )
+    return _say_once(asset, preferences=preferences, terms_url=terms_url)
+
+
+def register_unseen_once(
+    *,
+    organization: Organization,
+    title: str,
+    original: bytes,
+    codes: Codes | None,
+    preferences: Preferences,
+    terms_url: str,
+) -> Declared | None:
+    """`register_once` for a picture that stays on its creator's device (`registry.unseen`)."""
+    declarant = default_declarant(organization=organization)
+    refuse_beyond_quota(declarant=declarant, works=1, now=datetime.now(UTC))
+    asset = register_unseen(declarant=declarant, title=title, original=original, codes=codes)
+    return _say_once(asset, preferences=preferences, terms_url=terms_url)
+
+
+def _say_once(asset: Asset, *, preferences: Preferences, terms_url: str) -> Declared | None:
     with transaction.atomic():
         work = Work.objects.select_for_update(no_key=True).get(pk=asset.work_id)
         if work.statements.exists():

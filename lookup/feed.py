@@ -4,7 +4,7 @@ Everything that can change an answer stands in the declarations log, so the log'
 an entry names the statement, proof, file or places that it is about, and those name the keys.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,13 +14,14 @@ import pyarrow.csv as pa_csv
 from django.db import connection
 from numpy.typing import NDArray
 
-from holdout.fingerprints.algorithms import ISCC_INSTANCE, PIXELS_SHA256, SHA256
-from holdout.fingerprints.picture import PictureFingerprints
+from holdout.fingerprints.algorithms import ISCC_INSTANCE, PDQ_256, PHASH_256, PIXELS_SHA256, SHA256
+from holdout.fingerprints.picture import Gate, Pane, PaneKind, PictureFingerprints
 from holdout.index.pictures import RegisteredPicture, Standing
 from holdout.index.records import RECORD
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW
 from holdout.vocabulary import UsageCategory
 from registry import assurances
+from registry.models import Fingerprint
 
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
 _PICTURES_AT_ONCE: Final = 500
@@ -58,8 +59,12 @@ WHERE NOT EXISTS (
 """
 
 _FILE_ASSURANCE: Final = f"""
-CASE WHEN {assurances.OF_FILE} >= {assurances.UPLOADED}
+CASE WHEN f.algorithm = '{Fingerprint.CODES}' THEN LEAST({assurances.UPLOADED}, {assurances.BY_PLACES})
+WHEN {assurances.OF_FILE} >= {assurances.UPLOADED}
 THEN GREATEST({assurances.OF_FILE}, {assurances.BY_PLACES}) ELSE {assurances.OF_FILE} END
+"""
+"""Codes that only a browser saw count while their declarant controls a place, and never as more than an
+upload by itself.
 """
 
 _FILE_MAY_ONLY_RESTRICT: Final = f"""
@@ -79,8 +84,18 @@ JOIN ledger_logentry placed ON placed.record_id = l.registration AND placed.inde
 JOIN consent_statement s ON s.work_id = l.work_id {_IN_FORCE} {{restriction}}
 """  # noqa: S608
 
-_EXACT: Final = ", ".join(f"'{algorithm.id}'" for algorithm in (SHA256, PIXELS_SHA256, ISCC_INSTANCE))
-"""What a file is found by as the very file: hashes of 256 bits, so that all of them are keys of one table."""
+_KEYS: Final = ", ".join(
+    f"'{name}'" for name in (SHA256.id, PIXELS_SHA256.id, ISCC_INSTANCE.id, Fingerprint.CODES)
+)
+"""What a file is found by as the very file, and what names its looks: hashes of 256 bits, so that all of them
+are keys of one table.
+"""
+
+_NAMES_LOOKS: Final = f"""
+f.algorithm = CASE WHEN EXISTS (
+    SELECT FROM registry_fingerprint c WHERE c.asset_id = f.asset_id AND c.algorithm = '{Fingerprint.CODES}'
+) THEN '{Fingerprint.CODES}' ELSE '{SHA256.id}' END
+"""
 
 _FILES: Final = f"""
 SELECT encode(f.value, 'hex'), {_FILE_RECORD}
@@ -88,7 +103,7 @@ FROM registry_fingerprint f
 JOIN registry_asset a ON a.id = f.asset_id
 JOIN registry_work w ON w.id = a.work_id
 JOIN ledger_logentry uploaded ON uploaded.record_id = a.public_id AND uploaded.index <= %(as_of)s
-JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm IN ({_EXACT}) {{restriction}}
+JOIN consent_statement s ON s.work_id = a.work_id {_IN_FORCE} AND f.algorithm IN ({_KEYS}) {{restriction}}
 """  # noqa: S608
 
 _CHANGED: Final = """
@@ -115,7 +130,7 @@ l.work_id IN (SELECT work_id FROM said) UNION SELECT l.key FROM registry_locator
 
 _CHANGED_FILES: Final = f"""{_CHANGED}
 SELECT DISTINCT f.value FROM registry_fingerprint f JOIN registry_asset a ON a.id = f.asset_id
-WHERE f.algorithm IN ({_EXACT}) AND (
+WHERE f.algorithm IN ({_KEYS}) AND (
     a.id IN (SELECT asset_id FROM proven)
     OR a.work_id IN (SELECT work_id FROM said)
     -- Who controls a place is better proven for all that they uploaded.
@@ -133,7 +148,7 @@ WITH said AS (
     SELECT DISTINCT ON (f.value) f.value, st.standing, entry.index
     FROM registry_standing st
     JOIN ledger_logentry entry ON entry.record_id = st.public_id AND entry.index <= %(as_of)s
-    JOIN registry_fingerprint f ON f.asset_id = st.asset_id AND f.algorithm = '{SHA256.id}'
+    JOIN registry_fingerprint f ON f.asset_id = st.asset_id AND {_NAMES_LOOKS}
     ORDER BY f.value, entry.index DESC
 )
 """  # noqa: S608
@@ -150,6 +165,18 @@ JOIN ledger_logentry entry ON entry.record_id = a.public_id
     AND entry.index > %(after)s AND entry.index <= %(as_of)s
 JOIN registry_fingerprint f ON f.asset_id = a.id AND f.algorithm = '{SHA256.id}'
 LEFT JOIN said ON said.value = f.value
+"""  # noqa: S608
+
+_NEW_CODES: Final = f"""{_PICTURES}
+SELECT f.value, COALESCE(said.standing, 'live'), phash.value, pdq.value, a.width, a.height
+FROM registry_fingerprint f
+JOIN registry_asset a ON a.id = f.asset_id
+JOIN ledger_logentry entry ON entry.record_id = a.public_id
+    AND entry.index > %(after)s AND entry.index <= %(as_of)s
+JOIN registry_fingerprint phash ON phash.asset_id = a.id AND phash.algorithm = '{PHASH_256.id}'
+JOIN registry_fingerprint pdq ON pdq.asset_id = a.id AND pdq.algorithm = '{PDQ_256.id}'
+LEFT JOIN said ON said.value = f.value
+WHERE f.algorithm = '{Fingerprint.CODES}'
 """  # noqa: S608
 
 
@@ -188,17 +215,26 @@ def pictures(*, after: int, as_of: int) -> Iterator[RegisteredPicture]:
     that only changed its standing comes without panes, and before the others.
     """
     # From index 0 on the new pictures are all there are, and they come with their standing.
-    for query in (_CHANGED_STANDINGS, _NEW_PICTURES) if after >= 0 else (_NEW_PICTURES,):
+    queries: list[tuple[str, Callable[..., Sequence[Pane]]]] = [
+        (_NEW_PICTURES, _panes),
+        (_NEW_CODES, _panes_of_codes),
+    ]
+    for query, panes in queries if after < 0 else [(_CHANGED_STANDINGS, _panes), *queries]:
         # A cursor of the server's: nobody holds the looks of all pictures at once.
         with connection.chunked_cursor() as cursor:
             cursor.execute(query, {"after": after, "as_of": as_of})
             while rows := cursor.fetchmany(_PICTURES_AT_ONCE):
-                yield from (_picture(bytes(digest), word, looks) for digest, word, looks in rows)
+                for digest, word, *looks in rows:
+                    yield RegisteredPicture(bytes(digest), Standing[word.upper()], panes(*looks))
 
 
-def _picture(digest: bytes, word: str, looks: memoryview | None) -> RegisteredPicture:
-    panes = PictureFingerprints.from_bytes(bytes(looks)).panes if looks is not None else ()
-    return RegisteredPicture(digest, Standing[word.upper()], panes)
+def _panes(looks: memoryview | None) -> Sequence[Pane]:
+    return PictureFingerprints.from_bytes(bytes(looks)).panes if looks is not None else ()
+
+
+def _panes_of_codes(phash: memoryview, pdq: memoryview, width: int, height: int) -> Sequence[Pane]:
+    box = 0, 0, width, height
+    return (Pane(PaneKind.WHOLE, box, Gate.OK, 0, (bytes(phash),), (bytes(pdq),), b""),)
 
 
 def _rows(query: str, **parameters: Any) -> list[tuple[Any, ...]]:

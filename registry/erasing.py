@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
 from django.db import transaction
-from django.db.models import F, Max, Model, QuerySet
+from django.db.models import F, Max, Model, Q, QuerySet
 
 from accounts.erasing import mark_done, organizations_of, running_for
 from accounts.models import ErasureRequest, Organization
@@ -73,7 +73,10 @@ def in_the_index(said: QuerySet[Row]) -> bool:
 
 def _say_that_looks_are_gone(organizations: Collection[Organization]) -> None:
     """Of files that nobody else has registered: what is said of a file's looks holds for all who have."""
-    with_looks = Asset.objects.filter(work__organization__in=organizations, looks__isnull=False)
+    codes = Fingerprint.objects.filter(algorithm=Fingerprint.CODES)
+    with_looks = Asset.objects.filter(
+        Q(looks__isnull=False) | Q(pk__in=codes.values("asset")), work__organization__in=organizations
+    )
     for assets in in_blocks(with_looks):
         with transaction.atomic():
             for asset in assets:
@@ -82,8 +85,9 @@ def _say_that_looks_are_gone(organizations: Collection[Organization]) -> None:
 
 
 def _is_anothers_too(asset: Asset, organizations: Collection[Organization]) -> bool:
-    digests = asset.fingerprints.filter(algorithm=SHA256.id).values("value")
-    same = Fingerprint.objects.filter(algorithm=SHA256.id, value__in=digests)
+    name = SHA256.id if hasattr(asset, "looks") else Fingerprint.CODES
+    values = asset.fingerprints.filter(algorithm=name).values("value")
+    same = Fingerprint.objects.filter(algorithm=name, value__in=values)
     return same.exclude(asset__work__organization__in=organizations).exists()
 
 

@@ -1,5 +1,7 @@
 """Who declares, which work, which file, which place, and how well each is proven."""
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -122,7 +124,17 @@ class Asset(models.Model):
 
 
 class Fingerprint(models.Model):
-    """What one versioned algorithm says of an asset as a whole; how it looks stands in `Looks`."""
+    """What one versioned algorithm says of an asset as a whole; how it looks stands in `Looks`.
+
+    Of a file that only a browser saw (`registry.unseen`) both codes stand here, and `CODES`.
+    """
+
+    CODES: Final = "codes/1"
+    """The SHA-256 of phash-256/1 and pdq-256/1: the name of looks of which only these codes are known.
+
+    Not the file's own digest: of looks with one digest the later ones count, and a stranger's word must not
+    take the place of what an upload has shown.
+    """
 
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="fingerprints")
     algorithm = models.CharField(max_length=30)

@@ -80,17 +80,25 @@ def receive_once(*, declarant: Declarant, title: str, picture: bytes, original: 
     Whatever became of that one: `await_fingerprints` tells.
     """
     with transaction.atomic():
-        # Two tabs at once must not make two works: the organisation's row is the lock.
-        Organization.objects.select_for_update(no_key=True).get(pk=declarant.organization_id)
-        sent = Work.objects.filter(
-            organization=declarant.organization_id,
-            declarant__spoken_for=False,
-            assets__fingerprints__algorithm=SHA256.id,
-            assets__fingerprints__value=original,
-        )
-        if work := sent.order_by("pk").first():
-            return work.assets.order_by("pk")[0]
+        if sent := sent_before(declarant=declarant, original=original):
+            return sent
         return receive_picture(declarant=declarant, title=title, picture=picture, original=original)
+
+
+def sent_before(*, declarant: Declarant, original: bytes) -> Asset | None:
+    """The first file of the work that the organisation made of the file with this SHA-256, if it did.
+
+    In a transaction, to the end of which nobody else makes one: two tabs at once must not make two works.
+    """
+    Organization.objects.select_for_update(no_key=True).get(pk=declarant.organization_id)
+    sent = Work.objects.filter(
+        organization=declarant.organization_id,
+        declarant__spoken_for=False,
+        assets__fingerprints__algorithm=SHA256.id,
+        assets__fingerprints__value=original,
+    )
+    work = sent.order_by("pk").first()
+    return None if work is None else work.assets.order_by("pk")[0]
 
 
 def await_fingerprints(*, asset: Asset) -> Asset:

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ErasureRequest, Membership, User
 from consent.imports import MAX_BYTES as MAX_LIST_BYTES
 from holdout.carriers.kit import Choice, choice_of
-from holdout.errors import UnreadablePicture
+from holdout.errors import InvalidInput, UnreadablePicture
 from holdout.fingerprints.limits import FORMATS, MAX_BYTES
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 from registry.control import Extent
+from registry.unseen import Codes
 from web.words import (
     CHOICES,
     OWN,
@@ -28,6 +29,8 @@ from web.words import (
 )
 
 _ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
+_CODES: Final = ("phash", "pdq", "width", "height")
+_MAX_SIDE: Final = 65_535
 
 
 class WebAddressField(forms.URLField):
@@ -217,27 +220,15 @@ class RegistrationForm(DeclarationForm):
         return _of_bearable_size(self.cleaned_data["picture"])
 
 
-class ManyForm(DeclarationForm):
-    """One of many pictures, as the page's script sends it, and what is said about all of them.
+class _OneOfMany(DeclarationForm):
+    """One of many pictures, as the page's script sends it, and what is said about all of them."""
 
-    The page shows the fields of the statement alone.
-    """
-
-    picture = forms.FileField(
-        error_messages={
-            name: refusal_words(UnreadablePicture("picture_missing", ""))
-            for name in ("required", "missing", "invalid", "empty")
-        }
-    )
     sha256 = forms.RegexField(r"^[0-9a-f]{64}\Z")
     title = forms.CharField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["preset"].label = _("What do you say about all of these pictures?")
-
-    def clean_picture(self) -> "UploadedFile[bytes]":
-        return _of_bearable_size(self.cleaned_data["picture"])
 
     def clean_title(self) -> str:
         """A file's name has as many characters as it has."""
@@ -250,9 +241,58 @@ class ManyForm(DeclarationForm):
     def refusal(self) -> tuple[str, str]:
         """The code and the words for an invalid form."""
         field, errors = next(iter(self.errors.items()))
-        code = {"picture": "picture_missing", "sha256": "fingerprint_malformed", "title": "title_malformed"}
-        too_large = self.has_error("picture", "picture_too_large")
-        return "picture_too_large" if too_large else code.get(field, "statement_malformed"), str(errors[0])
+        code = {"sha256": "fingerprint_malformed", "title": "title_malformed"}
+        return code.get(field, "statement_malformed"), str(errors[0])
+
+
+class ManyForm(_OneOfMany):
+    """With the picture, or a copy of it. The page shows the fields of the statement alone."""
+
+    picture = forms.FileField(
+        error_messages={
+            name: refusal_words(UnreadablePicture("picture_missing", ""))
+            for name in ("required", "missing", "invalid", "empty")
+        }
+    )
+
+    def clean_picture(self) -> "UploadedFile[bytes]":
+        return _of_bearable_size(self.cleaned_data["picture"])
+
+    def refusal(self) -> tuple[str, str]:
+        code, words = super().refusal()
+        if "picture" in self.errors:
+            too_large = self.has_error("picture", "picture_too_large")
+            return "picture_too_large" if too_large else "picture_missing", str(self.errors["picture"][0])
+        return code, words
+
+
+class UnseenForm(_OneOfMany):
+    """Without the picture: its codes, which the browser took, or none where they would say nothing."""
+
+    phash = forms.RegexField(r"^[0-9a-f]{64}\Z", required=False)
+    pdq = forms.RegexField(r"^[0-9a-f]{64}\Z", required=False)
+    width = forms.IntegerField(min_value=1, max_value=_MAX_SIDE, required=False)
+    height = forms.IntegerField(min_value=1, max_value=_MAX_SIDE, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        given = [bool(self.cleaned_data.get(name)) for name in _CODES]
+        if any(given) and not all(given):
+            self.add_error("phash", refusal_words(InvalidInput("fingerprint_malformed", "")))
+        return cleaned
+
+    def codes(self) -> Codes | None:
+        """For a valid form."""
+        given = self.cleaned_data
+        if not given["phash"]:
+            return None
+        return Codes(
+            bytes.fromhex(given["phash"]), bytes.fromhex(given["pdq"]), given["width"], given["height"]
+        )
+
+    def refusal(self) -> tuple[str, str]:
+        code, words = super().refusal()
+        return ("fingerprint_malformed" if set(self.errors) & set(_CODES) else code), words
 
 
 def _of_bearable_size(picture: "UploadedFile[bytes]") -> "UploadedFile[bytes]":

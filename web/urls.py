@@ -38,6 +38,7 @@ urlpatterns = [
     path("works/many", many.many, name="many"),
     path("works/many/known", many.known, name="many_known"),
     path("works/many/picture", many.picture, name="many_picture"),
+    path("works/many/unseen", many.unseen, name="many_unseen"),
     path("works/<str:work_id>/", works.work, name="work"),
     path("works/<str:work_id>/withdraw", works.withdrawal, name="withdrawal"),
     path("works/<str:work_id>/receipt.json", works.receipt, name="receipt"),

@@ -30,6 +30,8 @@ class WorkDetails:
     work: Work
     asset: Asset | None
     sha256: str
+    sent_nothing: bool
+    """Whether its declarant alone has seen the file."""
     unseen: list[str]
     """The SHA-256 of files that only their declarant has seen: smaller copies of them were uploaded."""
     places: list[Locator]
@@ -71,6 +73,7 @@ def details_of(work: Work) -> WorkDetails:
         work=work,
         asset=asset,
         sha256=_sha256(asset),
+        sent_nothing=asset is not None and not asset.authorizations.exists(),
         unseen=[_sha256(other) for other in assets[1:] if other.width is None],
         places=list(work.locators.order_by("pk")),
         proven=work_assurance(work, as_of=ledger.head().log_index),

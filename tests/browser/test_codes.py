@@ -28,15 +28,21 @@ def page(chromium: Browser, live_server: Any) -> Any:
     visitor.context.close()
 
 
-def distances(page: Page, data: bytes) -> tuple[int, int]:
-    """How far the browser's codes are from the registry's: phash, PDQ."""
-    codes = page.evaluate(
+def codes_in_browser(page: Page, data: bytes) -> dict[str, str] | None:
+    codes: dict[str, str] | None = page.evaluate(
         """async (base64) => {
           const { codesOfFile } = await import("/static/web/codes.js");
           return codesOfFile(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
         }""",
         b64encode(data).decode(),
     )
+    return codes
+
+
+def distances(page: Page, data: bytes) -> tuple[int, int]:
+    """How far the browser's codes are from the registry's: phash, PDQ."""
+    codes = codes_in_browser(page, data)
+    assert codes is not None
     own = fingerprint_picture(data, query=False)
     assert own.phash is not None
     assert own.pdq is not None
@@ -52,6 +58,13 @@ def test_of_the_golden_pictures(page: Page, name: str) -> None:
     found = distances(page, data)
     print("DISTANCE", name, found)
     assert max(found) <= (LARGE if name in {"large", "strip"} else SMALL)
+
+
+@pytest.mark.parametrize("name", sorted(GATED))
+def test_what_is_too_plain_to_be_compared_has_none(page: Page, name: str) -> None:
+    data = png(PICTURES[name]())
+    assert not fingerprint_picture(data, query=False).usable
+    assert codes_in_browser(page, data) is None
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -16,7 +16,7 @@ from holdout.fingerprints.distance import distance
 from holdout.fingerprints.picture import PictureFingerprints
 from holdout.fingerprints.sandbox import fingerprint_picture
 from holdout.fingerprints.working_copy import working_size
-from registry.models import Asset, Fingerprint, Work
+from registry.models import Asset, Authorization, Fingerprint, Looks, Work
 from tests.browser.conftest import Visitor
 from tests.web.conftest import picture
 from tests.web.test_many import photograph
@@ -155,6 +155,25 @@ def test_the_originals_go_as_they_are_where_that_is_chosen(page: Page, tmp_path:
     assert "Registered: 1. Known already: 0. Refused: 1." in finish(page)
     expect(page.locator("#list [data-state=refused]")).to_contain_text("larger than 25 MB")
     assert Asset.objects.get().width == 3000
+
+
+@pytest.mark.usefixtures("sequencer")
+def test_nothing_of_a_picture_leaves_the_device_where_that_is_chosen(page: Page, folder: Path) -> None:
+    bodies: list[bytes] = []
+    page.on("request", lambda request: bodies.append(request.post_data_buffer or b""))
+    add(page, folder)
+    page.locator("#send-nothing").check()
+    assert "Registered: 3. Known already: 1. Refused: 8. Not sent: 0." in finish(page)
+    assert max(len(body) for body in bodies) < 2_000
+    assert states(page)["broken.jpg"] == "refused"
+    unseen = Asset.objects.order_by("pk")
+    assert [asset.state for asset in unseen] == ["fingerprinted"] * 3
+    assert not Looks.objects.exists()
+    assert not Authorization.objects.exists()
+    tide = Fingerprint.objects.get(asset__work__title__startswith="tide", algorithm="phash-256/1")
+    own = fingerprint_picture((folder / "tide.jpg").read_bytes(), query=False).phash
+    assert own is not None
+    assert distance(bytes(tide.value), own) <= 4
 
 
 @pytest.mark.usefixtures("worker", "sequencer")

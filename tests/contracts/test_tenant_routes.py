@@ -112,6 +112,7 @@ NOBODYS = {
     "works/many": "makes works of one's own",
     "works/many/known": "tells which files oneself registered",
     "works/many/picture": "makes a work of one's own",
+    "works/many/unseen": "makes a work of one's own",
     "badge/url.svg": "public: what the registry says of a place",
     "badge/<str:work_id>.svg": "public: made to be embedded anywhere",
     "language": "a choice of the visitor's",

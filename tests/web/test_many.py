@@ -29,7 +29,7 @@ from tests.factories import registered_picture, settle
 from tests.web.conftest import person, picture
 from tests.web.test_works import nothing_stays
 
-SEND, KNOWN = "/works/many/picture", "/works/many/known"
+SEND, KNOWN, UNSEEN = "/works/many/picture", "/works/many/known", "/works/many/unseen"
 
 
 def photograph(seed: int = 1, *, side: int = 1600, quality: int = 92) -> bytes:
@@ -343,3 +343,53 @@ def test_so_many_a_day_and_no_more(browser: Client, monkeypatch: pytest.MonkeyPa
     assert page.status_code == 429
     assert "more than can be registered in a day" in page.content.decode()
     assert not Work.objects.exists()
+
+
+def words_alone(seed: int = 1, **fields: Any) -> dict[str, Any]:
+    """What the script sends of a picture that stays where it is."""
+    code = sha256(bytes([seed])).hexdigest()
+    sent = {"phash": code, "pdq": code[::-1], "width": 1600, "height": 1200}
+    return {"sha256": code, "title": "Harbour", "preset": "no-ai"} | sent | fields
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("sequencer")
+def test_a_picture_that_stays_where_it_is_is_reserved_by_its_digest(browser: Client) -> None:
+    answer = browser.post(UNSEEN, words_alone())
+    assert answer.status_code == 201
+    settle()
+    exactly = vendor_asks({"sha256": words_alone()["sha256"]})
+    assert [(r["method"], r["assurance"]) for r in exactly["reasons"]] == [("exact_file", "L0")]
+    assert browser.post(UNSEEN, words_alone()).json() == {"state": "known"}
+    page = browser.get(answer.json()["work"]).content.decode()
+    assert "no picture was sent" in page
+    assert words_alone()["sha256"] in page
+    assert words_alone()["pdq"] not in page
+    assert known(browser, words_alone()["sha256"]) == {"known": [words_alone()["sha256"]]}
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({"sha256": "abc"}, "fingerprint_malformed"),
+        ({"phash": "00"}, "fingerprint_malformed"),
+        ({"phash": ""}, "fingerprint_malformed"),
+        ({"pdq": "z" * 64}, "fingerprint_malformed"),
+        ({"width": "0"}, "fingerprint_malformed"),
+        ({"height": "70000"}, "fingerprint_malformed"),
+        ({"height": "wide"}, "fingerprint_malformed"),
+        ({"preset": "odd"}, "statement_malformed"),
+    ],
+)
+def test_odd_codes_are_refused(browser: Client, odd: dict[str, Any], code: str) -> None:
+    answer = browser.post(UNSEEN, words_alone(**odd))
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert not Work.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("sequencer")
+def test_a_picture_too_plain_for_codes_is_reserved_by_its_digest(browser: Client) -> None:
+    without: dict[str, Any] = {"phash": "", "pdq": "", "width": "", "height": ""}
+    assert browser.post(UNSEEN, words_alone(**without)).status_code == 201
+    assert [row.algorithm for row in Fingerprint.objects.all()] == ["sha256"]

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Organization
 from consent.queries import digests_spoken_of
-from consent.registration import register_once
+from consent.registration import Declared, register_once, register_unseen_once
 from holdout.errors import InvalidInput
 from holdout.fingerprints.algorithms import SHA256, parse_code
-from web.forms import ManyForm
+from web.forms import ManyForm, UnseenForm
 from web.many import script_words
 from web.pages import creator_call, creator_page, refusal_json
 
@@ -59,14 +59,39 @@ def picture(request: HttpRequest, organization: Organization) -> HttpResponse:
     if not form.is_valid():
         code, words = form.refusal()
         return refusal_json(code, words, status=422)
-    declared = register_once(
-        organization=organization,
-        title=form.cleaned_data["title"],
-        picture=form.cleaned_data["picture"].read(),
-        original=form.original(),
-        preferences=form.preferences(),
-        terms_url=form.terms(),
+    return _registered(
+        register_once(
+            organization=organization,
+            title=form.cleaned_data["title"],
+            picture=form.cleaned_data["picture"].read(),
+            original=form.original(),
+            preferences=form.preferences(),
+            terms_url=form.terms(),
+        )
     )
+
+
+@require_POST
+@creator_call
+def unseen(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Register one picture that stays where it is; the same file twice is known the second time."""
+    form = UnseenForm(request.POST)
+    if not form.is_valid():
+        code, words = form.refusal()
+        return refusal_json(code, words, status=422)
+    return _registered(
+        register_unseen_once(
+            organization=organization,
+            title=form.cleaned_data["title"],
+            original=form.original(),
+            codes=form.codes(),
+            preferences=form.preferences(),
+            terms_url=form.terms(),
+        )
+    )
+
+
+def _registered(declared: Declared | None) -> HttpResponse:
     if declared is None:
         return JsonResponse({"state": "known"})
     address = reverse("work", args=[declared.work.public_id])

@@ -12,16 +12,20 @@
  * colour profiles, and for large pictures the registry's working copy. tests/browser/test_codes.py measures it.
  */
 
-/** `{ phash, pdq }` in hexadecimal digits of RGBA pixels, opaque, as `getImageData` gives them. */
+/**
+ * Of RGBA pixels, opaque, as `getImageData` gives them: `{ phash, pdq }` in hexadecimal digits, or null where codes
+ * would say nothing: holdout/fingerprints/quality.py has why, and `text_only` besides, which is not asked here.
+ */
 export function codesOf({ data, width, height }) {
-  return { phash: phash(data, width, height), pdq: pdq(data, width, height) };
+  if (Math.min(width, height) < MIN_SIDE) return null;
+  const small = grey(data, width, height);
+  return isFlat(small) ? null : { phash: phash(small), pdq: pdq(data, width, height), width, height };
 }
 
 /** The same of a file that this browser can decode: upright, on white, whatever colour profile it carries. */
 export async function codesOfFile(file) {
   const picture = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [picture.width, picture.height];
+  const canvas = new OffscreenCanvas(picture.width, picture.height); // workers have no document
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -35,18 +39,28 @@ export async function codesOfFile(file) {
 const GREY = 64;
 const LOWEST = 16;
 
-function phash(data, width, height) {
-  const grey = new Uint8Array(width * height);
-  for (let i = 0; i < grey.length; i++) {
-    grey[i] = (data[4 * i] * 19595 + data[4 * i + 1] * 38470 + data[4 * i + 2] * 7471 + 0x8000) >> 16;
+/** The picture in 64 x 64 grey pixels. */
+function grey(data, width, height) {
+  const whole = new Uint8Array(width * height);
+  for (let i = 0; i < whole.length; i++) {
+    whole[i] = (data[4 * i] * 19595 + data[4 * i + 1] * 38470 + data[4 * i + 2] * 7471 + 0x8000) >> 16;
   }
-  const small = resized(grey, width, height, GREY, GREY, lanczos, 3);
+  return resized(whole, width, height, GREY, GREY, lanczos, 3);
+}
+
+function phash(small) {
   // Down, then across; the scale of scipy's DCT is the same for all, and only the order counts.
   const basis = cosines(GREY, 0, LOWEST);
   const frequencies = product(product(basis, LOWEST, GREY, small, GREY), LOWEST, GREY, transposed(basis, LOWEST, GREY), LOWEST);
-  const sorted = [...frequencies].sort((a, b) => a - b);
-  const median = (sorted[127] + sorted[128]) / 2;
-  return hex([...frequencies].map((value) => value > median));
+  const half = median([...frequencies]);
+  return hex([...frequencies].map((value) => value > half));
+}
+
+/** As numpy takes it. */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
@@ -98,6 +112,30 @@ function turn(pixels, width, height) {
   return turned;
 }
 
+/* --- quality: holdout/fingerprints/quality.py, figure for figure ------------------------------------ */
+
+const MIN_SIDE = 32;
+const [MIN_DETAIL, MIN_SHARE, STRONG, FAINT, LEAST_FALL, MOST_FALL] = [2.5, 0.08, 12, 6, 1.3, 4];
+
+function isFlat(small) {
+  const basis = cosines(GREY, 0, GREY).map((value, i) => value * Math.sqrt((i < GREY ? 1 : 2) / GREY));
+  const strength = product(product(basis, GREY, GREY, small, GREY), GREY, GREY, transposed(basis, GREY, GREY), GREY).map(Math.abs);
+  const [detail, fine, shade] = [[], [], []];
+  strength.forEach((value, i) => {
+    const [y, x] = [Math.floor(i / GREY), i % GREY];
+    const radius = Math.hypot(x, y);
+    if (radius > 0 && radius < 4) shade.push(value);
+    if (radius >= 4 && Math.max(x, y) < LOWEST) detail.push(value);
+    if (radius >= 18 && radius < 30) fine.push(value);
+  });
+  const energy = (values) => values.reduce((sum, value) => sum + value * value, 0);
+  const typical = median(detail);
+  if (typical >= STRONG) return false;
+  if (typical < MIN_DETAIL || energy(detail) < MIN_SHARE * (energy(detail) + energy(shade))) return true;
+  const finest = median(fine);
+  return typical < FAINT && !(LEAST_FALL * finest <= typical && typical <= MOST_FALL * finest);
+}
+
 /* --- pdq ------------------------------------------------------------------------------------------ */
 
 const MOST = 512;
@@ -117,8 +155,8 @@ function pdq(data, width, height) {
   const samples = product(sampling(h), SAMPLES, h, columns, SAMPLES);
   const basis = cosines(SAMPLES, 1, LOWEST);
   const frequencies = product(product(basis, LOWEST, SAMPLES, samples, SAMPLES), LOWEST, SAMPLES, transposed(basis, LOWEST, SAMPLES), LOWEST);
-  const median = [...frequencies].sort((a, b) => a - b)[127]; // the lower one, as the reference takes
-  return hex([...frequencies].reverse().map((value) => value > median));
+  const lower = [...frequencies].sort((a, b) => a - b)[127]; // of the two in the middle, as the reference takes
+  return hex([...frequencies].reverse().map((value) => value > lower));
 }
 
 /** Two passes of the reference's box filter along `length` pixels, and 64 samples of it: (64, length). */

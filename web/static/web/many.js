@@ -8,13 +8,14 @@
  */
 
 import { Away, post, Refused, SignedOut } from "./many/calls.js";
-import { sha256, smallerCopy } from "./many/copies.js";
+import { codes, sha256, smallerCopy } from "./many/copies.js";
 import { filesOf, kindOf } from "./many/files.js";
 
 const SENDERS = 3;
 const ASKED_AT_ONCE = 100;
 const SAID_EVERY_MS = 5_000;
 const MAX_BYTES = 25_000_000;
+const CODES_BYTES = 200;
 const SETTLED = new Set(["registered", "known", "refused", "failed"]);
 
 const $ = (id) => document.getElementById(id);
@@ -161,13 +162,14 @@ async function hand(batch) {
 async function send(item) {
   move(item, "sending");
   try {
-    const picture = await what(item.file);
     const body = new FormData(form); // the statement: the preset and its terms
     body.delete("csrfmiddlewaretoken");
-    body.append("picture", picture, "picture");
     body.append("sha256", item.digest);
     body.append("title", item.name.replace(/\.[^.]*$/, ""));
-    const answer = await call(form.dataset.picture, body, picture.size);
+    const picture = await what(item.file);
+    if (picture instanceof Blob) body.append("picture", picture, "picture");
+    else for (const [name, value] of Object.entries(picture)) body.append(name, value);
+    const answer = picture instanceof Blob ? await call(form.dataset.picture, body, picture.size) : await call(form.dataset.unseen, body, CODES_BYTES);
     if (answer.state === "registered") link(item, answer.work);
     settle(item, answer.state, answer.state === "known" ? words.why.spoken_of : "");
   } catch (error) {
@@ -175,12 +177,14 @@ async function send(item) {
   }
 }
 
+/** What is sent of a file: itself, a copy of it, or its codes. */
 async function what(file) {
   if (form.elements.send.value === "original") {
     if (file.size > MAX_BYTES) throw new Refused("picture_too_large", words.why.too_large);
     return file;
   }
   try {
+    if (form.elements.send.value === "nothing") return (await codes(file, form.dataset.worker)) ?? {};
     return await smallerCopy(file);
   } catch {
     throw new Refused("picture_damaged", words.why.unreadable);

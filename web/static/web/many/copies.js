@@ -1,4 +1,4 @@
-/* A file's digest, and the smaller copy of it that is sent. */
+/* A file's digest, and what is sent of it: a smaller copy, or its codes alone. */
 
 const SIDE = 1024;
 const PIXELS = 8_000_000;
@@ -56,4 +56,25 @@ async function copied(file) {
   } finally {
     picture.close();
   }
+}
+
+/**
+ * The codes of the whole picture, null where they would say nothing; throws for what this browser cannot decode. One
+ * at a time, by a worker at `address`.
+ */
+export function codes(file, address) {
+  const found = last.then(() => asked(file, address));
+  last = found.catch(() => null);
+  return found;
+}
+
+let worker;
+
+function asked(file, address) {
+  worker ??= new Worker(address, { type: "module" });
+  return new Promise((done, failed) => {
+    worker.onmessage = ({ data }) => (data.unreadable ? failed(new Error("unreadable")) : done(data.codes));
+    worker.onerror = () => failed(new Error("no worker"));
+    worker.postMessage(file);
+  });
 }
