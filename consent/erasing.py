@@ -36,7 +36,9 @@ def _erased(organizations: Collection[Organization]) -> bool:
     except Conflict:  # somebody was quicker
         return False
     Import.objects.filter(declarant__organization__in=organizations).delete()
-    Intention.objects.filter(locator__declarant__organization__in=organizations).delete()
+    Intention.objects.filter(
+        Q(locator__declarant__organization__in=organizations) | Q(work__organization__in=organizations)
+    ).delete()
     statements = Statement.objects.filter(declarant__organization__in=organizations)
     if not in_the_index(statements):
         return False

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from holdout.ids import new_id
-from holdout.vocabulary import Preference, UsageCategory
+from holdout.vocabulary import Preference, Preferences, UsageCategory
 from registry.models import Declarant, Locator, Work
 
 
@@ -77,15 +77,38 @@ class Statement(models.Model):
 
 
 class Intention(models.Model):
-    """What a declarant wants to have said of a place as soon as it is proven; then it becomes a statement."""
+    """What a declarant wants to have said later: of a place once it is proven, of either from a day on.
 
-    locator = models.OneToOneField(Locator, on_delete=models.CASCADE, related_name="intention")
+    Then it becomes a statement. There is one for each work and each place at most.
+    """
+
+    locator = models.OneToOneField(Locator, on_delete=models.CASCADE, null=True, related_name="intention")
+    work = models.OneToOneField(Work, on_delete=models.CASCADE, null=True, related_name="intention")
     preferences = models.JSONField(help_text="Use -> preference.")
     terms_url = models.URLField(blank=True)
+    starts_at = models.DateTimeField(null=True, help_text="Not before; none: at once.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="intention_one_subject",
+                condition=models.Q(work__isnull=True) ^ models.Q(locator__isnull=True),
+            ),
+        ]
+        indexes = [
+            # consent.intentions.fulfil_intentions
+            models.Index(
+                name="intention_of_works", fields=["starts_at"], condition=models.Q(work__isnull=False)
+            ),
+        ]
+
     def __str__(self) -> str:
-        return f"intention for {self.locator_id}"
+        return f"intention for {self.locator_id or self.work_id}"
+
+    def said(self) -> Preferences:
+        """What is to be said."""
+        return {UsageCategory(use): Preference(value) for use, value in self.preferences.items()}
 
 
 class Import(models.Model):

@@ -4,20 +4,19 @@ What they want to have said of a place that is not proven yet waits as an intent
 as soon as the place is proven, by whomever and whenever that is seen.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 
 from accounts.models import Organization
-from consent.models import Intention, Statement
+from consent.intentions import forget, fulfil, intend, say_of_place_now
+from consent.models import Statement
 from consent.queries import unsuperseded_of
-from consent.services import declare_many
 from holdout.errors import Conflict, NotPermitted
 from holdout.urls import KeyKind, RuleKey
-from holdout.vocabulary import Preference, Preferences, UsageCategory
+from holdout.vocabulary import Preferences, UsageCategory
 from registry.control import Extent, Proving, claim_place, prove
 from registry.models import Locator
-from registry.queries import holding_authorizations, locator_assurances
 from registry.scopes import refuse_overreach
 from registry.services import default_declarant
 
@@ -33,8 +32,8 @@ def add_place(
     with transaction.atomic():
         place = claim_place(declarant=declarant, typed=typed, extent=extent)
         if not _is_shared(place):
-            intend(place=place, preferences=preferences, terms_url=terms_url)
-    fulfil(place=place)
+            intend([place], preferences=preferences, terms_url=terms_url, starts_at=None)
+    fulfil(place=place, now=datetime.now(UTC))
     return place
 
 
@@ -51,60 +50,36 @@ def _is_shared(place: Locator) -> bool:
     return False
 
 
-def intend(*, place: Locator, preferences: Preferences, terms_url: str) -> None:
-    """Have `preferences` said of a place once it is proven, instead of what was intended before.
-
-    Raises `NotPermitted` (`scope_is_shared_host`) for a host on which many publish, though its platform may
-    have proven it: what is said there each of them says.
-    """
-    if _is_whole_site(place):
-        refuse_overreach(RuleKey(KeyKind(place.kind), place.key))
-    values = {use.value: said.value for use, said in preferences.items()}
-    Intention.objects.update_or_create(
-        locator=place, defaults={"preferences": values, "terms_url": terms_url}
-    )
-
-
 def prove_place(*, place: Locator, now: datetime, page: str = "") -> Proving:
     """Look for the place's code; where it is found, say what was intended. Raises as `prove` does."""
     proving = prove(locator=place, now=now, page=page)
     if proving.authorization is not None:
-        fulfil(place=place)
+        fulfil(place=place, now=now)
     return proving
 
 
-def fulfil(*, place: Locator) -> Statement | None:
-    """Say what was intended of a place, if it is proven; None where that is not so, or nothing was."""
-    with transaction.atomic():
-        intention = Intention.objects.select_for_update().filter(locator=place).first()
-        if intention is None or place.pk not in locator_assurances([place.pk]):
-            return None
-        said = {UsageCategory(use): Preference(value) for use, value in intention.preferences.items()}
-        statement = _say(place, said, intention.terms_url)
-        intention.delete()
-    return statement
+def say_of_place(
+    *, place: Locator, preferences: Preferences, terms_url: str, starts_at: datetime | None = None
+) -> Statement | None:
+    """Say `preferences` of a place, instead of what was said before; None while it waits.
 
-
-def fulfil_intentions(*, most: int = 1_000) -> int:
-    """Say what was intended of places that were proven meanwhile; how many there were."""
-    proven = holding_authorizations().filter(locator__isnull=False).values("locator")
-    waiting = Locator.objects.filter(intention__isnull=False, pk__in=proven).order_by("pk")[:most]
-    return sum(fulfil(place=place) is not None for place in waiting)
-
-
-def say_of_place(*, place: Locator, preferences: Preferences, terms_url: str) -> Statement | None:
-    """Say `preferences` of a place, instead of what was said before; None while it is not proven."""
-    intend(place=place, preferences=preferences, terms_url=terms_url)
-    return fulfil(place=place)
+    For the proof, or for `starts_at`. It takes the place of what was to be said later. Raises `NotPermitted`
+    (`scope_is_shared_host`) for a host on which many publish, though its platform may have proven it: what is
+    said there each of them says.
+    """
+    if _is_whole_site(place):
+        refuse_overreach(RuleKey(KeyKind(place.kind), place.key))
+    intend([place], preferences=preferences, terms_url=terms_url, starts_at=starts_at)
+    return fulfil(place=place, now=datetime.now(UTC))
 
 
 def take_back_of_place(*, place: Locator) -> Statement:
     """Withdraw what is said, or was intended, of a place. Raises `Conflict` (`nothing_to_withdraw`)."""
     with transaction.atomic():
-        Intention.objects.filter(locator=place).delete()
+        forget([place])
         if not _is_spoken_of(place):
             raise Conflict("nothing_to_withdraw", "Nothing is said about this place.")
-        return _say(place, {}, "")
+        return say_of_place_now(place, {}, "")
 
 
 def remove_place(*, place: Locator) -> None:
@@ -119,11 +94,3 @@ def remove_place(*, place: Locator) -> None:
 def _is_spoken_of(place: Locator) -> bool:
     before = unsuperseded_of(place)
     return before is not None and any(getattr(before, use.value) for use in UsageCategory)
-
-
-def _say(place: Locator, preferences: Preferences, terms_url: str) -> Statement:
-    """Of the place and of all that belongs to it; the statement about the place itself."""
-    subjects = [place, *place.belongings.order_by("pk")]
-    return declare_many(
-        declarant=place.declarant, subjects=subjects, preferences=preferences, terms_url=terms_url
-    )[0]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from django.db import connection
 
 from accounts.models import Organization
-from consent.models import Statement
+from consent.models import Intention, Statement
 from holdout.fingerprints.algorithms import SHA256
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import LogEntry
@@ -157,3 +157,10 @@ def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:
         index=None if entry is None else entry.index,
         time=None if entry is None else entry.time,
     )
+
+
+def intention_of(subject: Work | Locator) -> Intention | None:
+    """What is to be said of a work or a place later."""
+    if isinstance(subject, Work):
+        return Intention.objects.filter(work=subject).first()
+    return Intention.objects.filter(locator=subject).first()

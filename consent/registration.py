@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Organization
+from consent.intentions import forget, intend
 from consent.models import Statement
 from consent.queries import current_statement
 from consent.services import declare, declare_many, withdraw
@@ -102,25 +103,47 @@ def _say_once(asset: Asset, *, preferences: Preferences, terms_url: str) -> Decl
 
 
 def say(*, work: Work, preferences: Preferences, terms_url: str) -> Declared:
-    """Say `preferences` about a work, instead of what its declarant said before."""
-    return _logged(
-        work,
-        declare(declarant=work.declarant, subject=work, preferences=preferences, terms_url=terms_url),
-    )
+    """Say `preferences` about a work, instead of what its declarant said before or was to say later."""
+    with transaction.atomic():
+        statement = declare(
+            declarant=work.declarant, subject=work, preferences=preferences, terms_url=terms_url
+        )
+        forget([work])
+    return _logged(work, statement)
 
 
-def say_of_all(*, organization: Organization, preferences: Preferences, terms_url: str) -> int:
-    """Say `preferences` of every work of `organization` of which something else was said; of how many.
+def say_later(*, work: Work, preferences: Preferences, terms_url: str, starts_at: datetime) -> None:
+    """Say `preferences` about a work from then on; until then what is said now holds."""
+    intend([work], preferences=preferences, terms_url=terms_url, starts_at=starts_at)
 
-    Some hundred at a time: what is said stays said should the rest fail.
+
+def say_of_all(
+    *,
+    organization: Organization,
+    preferences: Preferences,
+    terms_url: str,
+    starts_at: datetime | None = None,
+) -> int:
+    """Say `preferences` of every work of `organization` of which something else is said; of how many.
+
+    From `starts_at` on, where it is given, of every one. Some hundred at a time: what is said stays said
+    should the rest fail.
     """
     said = 0
     last = 0
     while works := list(_works_after(organization, last)):
         last = works[-1].pk
-        for declarant, theirs in _by_declarant(_not_saying(works, preferences, terms_url)):
-            declare_many(declarant=declarant, subjects=theirs, preferences=preferences, terms_url=terms_url)
-            said += len(theirs)
+        if starts_at is not None:
+            intend(works, preferences=preferences, terms_url=terms_url, starts_at=starts_at)
+            said += len(works)
+            continue
+        with transaction.atomic():
+            forget(works)
+            for declarant, theirs in _by_declarant(_not_saying(works, preferences, terms_url)):
+                declare_many(
+                    declarant=declarant, subjects=theirs, preferences=preferences, terms_url=terms_url
+                )
+                said += len(theirs)
     return said
 
 
@@ -148,7 +171,10 @@ def take_back(*, work: Work) -> Declared:
     statement = current_statement(work)
     if statement is None or not any(getattr(statement, use.value) for use in UsageCategory):
         raise Conflict("nothing_to_withdraw", "Nothing is said about this work.")
-    return _logged(work, withdraw(statement=statement))
+    with transaction.atomic():
+        withdrawn = withdraw(statement=statement)
+        forget([work])
+    return _logged(work, withdrawn)
 
 
 def _logged(work: Work, statement: Statement) -> Declared:

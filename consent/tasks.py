@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from consent import erasing, importing, places
+from consent import erasing, importing, intentions
 
 
 @shared_task
 def fulfil_intentions() -> None:
-    places.fulfil_intentions()
+    intentions.fulfil_intentions(now=datetime.now(UTC))
 
 
 @shared_task

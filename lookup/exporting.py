@@ -15,7 +15,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Model, QuerySet
 
 from accounts.models import AuditEvent, ErasureRequest, Organization, User
-from consent.models import Statement
+from consent.models import Intention, Statement
 from holdout.ids import id_bits
 from holdout.vocabulary import UsageCategory
 from ledger.queries import receipts
@@ -112,7 +112,7 @@ def _organization(organization: Organization) -> dict[str, Any]:
 
 
 _PLACE: Final[tuple[str, ...]] = ("authorizations", "observations")
-_SAID: Final[tuple[str, ...]] = ("statements", "statements__declarant", "statements__supersedes")
+_SAID: Final[tuple[str, ...]] = ("statements", "statements__declarant", "statements__supersedes", "intention")
 _WORK: Final[tuple[str, ...]] = (
     *("assets__fingerprints", "assets__looks", "assets__authorizations", "assets__standings"),
     *("locators__authorizations", "locators__observations"),
@@ -161,6 +161,7 @@ def _work(work: Work) -> tuple[dict[str, Any], list[str]]:
         "files": [_file(file) for file in files],
         "places": [_place(place) for place in places],
         "statements": [_statement(statement) for statement in statements],
+        "later": _later(work),
     }
     records = [statement.public_id for statement in statements]
     for file in files:
@@ -173,8 +174,20 @@ def _work(work: Work) -> tuple[dict[str, Any], list[str]]:
 
 def _own_place(place: Locator) -> tuple[dict[str, Any], list[str]]:
     statements = place.statements.all()
-    entry = {**_place(place), "statements": [_statement(statement) for statement in statements]}
+    said = [_statement(statement) for statement in statements]
+    entry = {**_place(place), "statements": said, "later": _later(place)}
     return entry, [*(s.public_id for s in statements), *(p.public_id for p in place.authorizations.all())]
+
+
+def _later(subject: Work | Locator) -> dict[str, Any] | None:
+    intention: Intention | None = getattr(subject, "intention", None)
+    if intention is None:
+        return None
+    return {
+        "uses": intention.preferences,
+        "terms_url": intention.terms_url,
+        "starts_at": _time(intention.starts_at),
+    }
 
 
 def _file(file: Asset) -> dict[str, Any]:

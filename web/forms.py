@@ -1,6 +1,7 @@
 """What creators fill in. Forms check shapes; whether a picture is one, only the sandbox says."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -31,6 +32,7 @@ from web.words import (
 _ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
 _CODES: Final = ("phash", "pdq", "width", "height")
 _MAX_SIDE: Final = 65_535
+_LATEST: Final = timedelta(days=3_652)
 
 
 class WebAddressField(forms.URLField):
@@ -98,7 +100,37 @@ class DeclarationForm(forms.Form):
         return {"radio": self["preset"][len(CHOICES)], "fields": [self[use.value] for use in UsageCategory]}
 
 
-class AllWorksForm(DeclarationForm):
+class _FromADay(forms.Form):
+    """With a day from which on it is to hold."""
+
+    starts_on = forms.DateField(
+        label=_("From which day on (optional)"),
+        help_text=_(
+            "Empty: now. The day begins at 00:00 UTC; until then what you say now holds. It takes the place "
+            "of anything else that was to begin later."
+        ),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    def clean_starts_on(self) -> date | None:
+        day: date | None = self.cleaned_data["starts_on"]
+        today = datetime.now(UTC).date()
+        if day is not None and not today < day <= today + _LATEST:
+            raise forms.ValidationError(_("Choose a day after today, and within ten years."))
+        return day
+
+    def starts_at(self) -> datetime | None:
+        """The moment, None for now; for a valid form."""
+        day: date | None = self.cleaned_data["starts_on"]
+        return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class WorkForm(_FromADay, DeclarationForm):
+    """What may be done with a work that is registered."""
+
+
+class AllWorksForm(_FromADay, DeclarationForm):
     """What may be done with everything that is registered."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -106,7 +138,7 @@ class AllWorksForm(DeclarationForm):
         self.fields["preset"].label = _("What do you say about all your works?")
 
 
-class PlaceDeclarationForm(DeclarationForm):
+class _OfAPlace(DeclarationForm):
     """What may be done with everything at a place."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,7 +146,11 @@ class PlaceDeclarationForm(DeclarationForm):
         self.fields["preset"].label = _("What do you say about everything there, now and later?")
 
 
-class PlaceForm(PlaceDeclarationForm):
+class PlaceDeclarationForm(_FromADay, _OfAPlace):
+    """The same of a place that was claimed."""
+
+
+class PlaceForm(_OfAPlace):
     """An account or a site, and what is said about all that stands there."""
 
     field_order = ("address", "extent", "preset", "terms_url")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.utils.translation import get_language
 
 from consent.models import Intention
-from consent.queries import LoggedStatement, history_of, said_of_places
+from consent.queries import LoggedStatement, history_of, intention_of, said_of_places
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
-from holdout.vocabulary import Preference, Preferences, UsageCategory
+from holdout.vocabulary import Preferences
 from registry import evidence
 from registry.looking import METHODS, Method, where_of
 from registry.models import Authorization, Locator, Observation
@@ -61,10 +61,10 @@ class PlaceDetails:
     others: list[Locator]
     said: Preferences
     chosen: Preferences
-    """What is said, or will be once the place is proven."""
+    """What is said, or will be."""
     terms_url: str
-    waiting: bool
-    """Whether what is chosen waits for the proof."""
+    intention: Intention | None
+    """What waits for the proof, or for its day."""
     history: "list[tuple[LoggedStatement, Text]]"
     observation: Observation | None
 
@@ -90,7 +90,7 @@ def details_of(place: Locator) -> PlaceDetails:
     account = account_of(place.target)
     history = history_of(place)
     said = history[0].preferences if history else {}
-    intention = Intention.objects.filter(locator=place).first()
+    intention = intention_of(place)
     proofs = list(holding_authorizations().filter(locator=place).select_related("rests_on__locator"))
     last = place.challenges.order_by("-pk").first()
     return PlaceDetails(
@@ -103,9 +103,9 @@ def details_of(place: Locator) -> PlaceDetails:
         level=Assurance(max(p.level for p in proofs)) if proofs else None,
         others=list(place.belongings.order_by("pk")),
         said=said,
-        chosen=_intended(intention) if intention else said,
+        chosen=intention.said() if intention else said,
         terms_url=intention.terms_url if intention else history[0].statement.terms_url if history else "",
-        waiting=intention is not None,
+        intention=intention,
         history=[(line, name_of(line.preferences)) for line in history],
         observation=place.observations.order_by("-created_at").first(),
     )
@@ -130,10 +130,6 @@ def ways_of(place: Locator, code: str, *, link: str) -> list[Way]:
         )
         for method in METHODS.get(KeyKind(place.kind), ())
     ]
-
-
-def _intended(intention: Intention) -> Preferences:
-    return {UsageCategory(use): Preference(said) for use, said in intention.preferences.items()}
 
 
 def _platform(place: Locator) -> str:

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.audit import Actor, Source
 from consent.importing import work_once
+from consent.intentions import fulfil_intentions
 from consent.models import Import
-from consent.places import fulfil_intentions
 from holdout.verdicts import Outcome, Query
 from holdout.vocabulary import UsageCategory
 from lookup.engine import answer
@@ -132,7 +132,7 @@ def test_an_artist_who_is_only_on_xiaohongshu(artist: Person) -> None:
     for staff in (1, 2):
         challenge = challenge_for(locator=place, now=datetime.now(UTC))
         saw_code(challenge=challenge, by=Actor(Source.STAFF, staff), now=datetime.now(UTC))
-    assert fulfil_intentions() == 1
+    assert fulfil_intentions(now=datetime.now(UTC)) == 1
     assert outcome(url=f"{PROFILE}/1.jpg") is Outcome.DENY
     artist.page.goto("/places/")
     expect(artist.page.locator(".said.stated")).to_be_visible()

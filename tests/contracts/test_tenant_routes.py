@@ -49,11 +49,13 @@ MANDATE = "A platform's mandate, which its keys see."
 # Route -> whose object its path names.
 OBJECTS = {
     "works/<str:work_id>/": WORK,
+    "works/<str:work_id>/keep": WORK,
     "works/<str:work_id>/withdraw": WORK,
     "works/<str:work_id>/receipt.json": WORK,
     "works/<str:work_id>/receipts/<str:record_id>.json": WORK,
     "places/<str:place_id>/": PLACE,
     "places/<str:place_id>/proof": PLACE,
+    "places/<str:place_id>/keep": PLACE,
     "places/<str:place_id>/withdraw": PLACE,
     "places/<str:place_id>/remove": PLACE,
     "places/<str:place_id>/observations/<str:observation_id>.json": PLACE,
@@ -77,6 +79,8 @@ POSTED = {
     "v1/jobs/<job_id:job_id>/resume": 409,  # it is done
     "places/<str:place_id>/proof": 200,  # nothing found there
     "places/<str:place_id>/remove": 409,  # it was proven
+    "places/<str:place_id>/keep": 302,
+    "works/<str:work_id>/keep": 302,
     "organization/invitations/<str:invitation_id>/remove": 302,
     "organization/members/<int:member_id>/role": 409,  # nobody else manages it
     "organization/members/<int:member_id>/remove": 409,

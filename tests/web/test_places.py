@@ -1,15 +1,15 @@
 """A creator's places: claim, prove, say, take back."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from accounts.audit import Actor, Source
 from accounts.models import User
+from consent.intentions import fulfil_intentions
 from consent.models import Intention, Statement
-from consent.places import fulfil_intentions
 from holdout.verdicts import Outcome, Query
 from holdout.vocabulary import UsageCategory
 from lookup.engine import answer
@@ -71,10 +71,10 @@ def test_where_strangers_see_nothing_the_staff_looks_and_what_was_chosen_is_said
     challenge = challenge_for(locator=place, now=datetime.now(UTC))
     for staff in (1, 2):
         assert f"So far: {staff - 1} of 2" in ann.get(page).content.decode()
-        assert fulfil_intentions() == 0
+        assert fulfil_intentions(now=datetime.now(UTC)) == 0
         saw_code(challenge=challenge, by=Actor(Source.STAFF, staff), now=datetime.now(UTC))
-    assert fulfil_intentions() == 1
-    assert fulfil_intentions() == 0
+    assert fulfil_intentions(now=datetime.now(UTC)) == 1
+    assert fulfil_intentions(now=datetime.now(UTC)) == 0
     assert outcome(f"{PROFILE}/1.jpg") is Outcome.DENY
     assert "No generative AI" in ann.get(page).content.decode()
 
@@ -94,6 +94,24 @@ def test_what_is_said_can_be_changed_and_taken_back(
     assert ann.post(f"{page}withdraw").status_code == 409
     assert Statement.objects.count() == 3
     assert ann.get(page).content.count(b"Log entry") == 3
+
+
+def test_what_is_said_of_a_place_can_change_on_a_day(
+    ann: Client, records: dict[str, list[str]], web: Web
+) -> None:
+    page = add(ann, "ann.example", extent="domain")
+    records["_holdout.ann.example"] = [line(code_on(ann, page))]
+    ann.post(f"{page}proof")
+    day = datetime.now(UTC) + timedelta(days=9)
+    on = day.date().isoformat()
+    shown = ann.post(page, {"preset": "licence-first", "starts_on": on}, follow=True).content.decode()
+    assert f"From {on} on you will say: Licence first" in shown
+    assert outcome("https://a.ann.example/x.jpg") is Outcome.DENY
+    assert fulfil_intentions(now=day) == 1
+    assert outcome("https://a.ann.example/x.jpg") is Outcome.CONDITIONAL
+    ann.post(page, {"preset": "no-ai", "starts_on": on})
+    assert "goes on" in ann.post(f"{page}keep", follow=True).content.decode()
+    assert fulfil_intentions(now=day) == 0
 
 
 def test_an_unproven_place_keeps_what_is_chosen_and_can_be_removed(ann: Client) -> None:

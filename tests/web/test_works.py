@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import User
-from consent.models import Statement
+from consent.models import Intention, Statement
 from consent.services import declare
 from holdout.errors import Conflict, UnreadablePicture
 from holdout.fingerprints.refusals import REFUSALS
@@ -358,3 +359,34 @@ def test_the_same_can_be_said_of_all_works_at_once(browser: Client, work: Work, 
 def test_of_no_works_nothing_is_said(browser: Client) -> None:
     assert browser.get("/works/all").status_code == 200
     assert browser.post("/works/all", {"preset": "own"}).status_code == 422
+
+
+def test_what_is_to_begin_on_a_day_is_kept_shown_and_can_be_dropped(browser: Client, work: Work) -> None:
+    page = f"/works/{work.public_id}/"
+    day = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+    shown = browser.post(page, {"preset": "licence-first", "starts_on": day}, follow=True).content.decode()
+    assert f"From {day} on you will say: Licence first" in shown
+    assert f"It begins on {day}" in shown
+    assert Statement.objects.filter(work=work).count() == 1
+    assert "goes on" in browser.post(f"{page}keep", follow=True).content.decode()
+    assert not Intention.objects.exists()
+    assert day not in browser.get(page).content.decode()
+
+
+@pytest.mark.parametrize("days", [-1, 0, 4_000])
+def test_a_day_that_is_not_to_come_is_refused(browser: Client, work: Work, days: int) -> None:
+    day = (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+    answer = browser.post(f"/works/{work.public_id}/", {"preset": "licence-first", "starts_on": day})
+    assert answer.status_code == 422
+    assert "Choose a day after today" in answer.content.decode()
+    assert browser.post("/works/all", {"preset": "licence-first", "starts_on": "soon"}).status_code == 422
+    assert not Intention.objects.exists()
+
+
+def test_of_all_works_from_a_day_on(browser: Client, work: Work) -> None:
+    day = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+    shown = browser.post(
+        "/works/all", {"preset": "licence-first", "starts_on": day}, follow=True
+    ).content.decode()
+    assert "It will be said of 1 works." in shown
+    assert Intention.objects.get().work == work

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Organization
+from consent.intentions import forget
+from consent.models import Statement
 from consent.places import add_place, prove_place, remove_place, say_of_place, take_back_of_place
 from holdout.errors import HoldoutError, NotFound
 from registry.control import Proving, challenge_for
@@ -70,9 +72,27 @@ def place(request: HttpRequest, organization: Organization, place_id: str) -> Ht
     form = PlaceDeclarationForm(request.POST)
     if not form.is_valid():
         return _place_page(request, shown, form=form, status=422)
-    said = say_of_place(place=shown, preferences=form.preferences(), terms_url=form.terms())
-    done = _("Said. It counts from its own log entry on.")
-    messages.success(request, done if said else _("Kept. It will be said as soon as the place is proven."))
+    said = say_of_place(
+        place=shown, preferences=form.preferences(), terms_url=form.terms(), starts_at=form.starts_at()
+    )
+    messages.success(request, _done(said, form.starts_at()))
+    return redirect("place", place_id=place_id)
+
+
+def _done(said: Statement | None, starts_at: datetime | None) -> str:
+    if said is not None:
+        return _("Said. It counts from its own log entry on.")
+    if starts_at is not None:
+        return _("Kept. It begins on %(day)s.") % {"day": starts_at.date().isoformat()}
+    return _("Kept. It will be said as soon as the place is proven.")
+
+
+@require_POST
+@creator_page
+def keep(request: HttpRequest, organization: Organization, place_id: str) -> HttpResponse:
+    """What was to be said of a place later is not said."""
+    forget([place_of(organization, place_id)])
+    messages.success(request, _("What you say now goes on."))
     return redirect("place", place_id=place_id)
 
 

@@ -6,17 +6,18 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Organization
-from consent.queries import LoggedStatement
-from consent.registration import Declared, register, say, say_of_all, take_back
+from consent.intentions import forget
+from consent.queries import LoggedStatement, intention_of
+from consent.registration import Declared, register, say, say_later, say_of_all, take_back
 from holdout.errors import HoldoutError, UnreadablePicture
 from holdout.ids import registration_number
 from registry.models import Work
 from registry.queries import work_of, works_of
 from web.badges import PAGE_LANGUAGES
-from web.forms import AllWorksForm, DeclarationForm, RegistrationForm
+from web.forms import AllWorksForm, RegistrationForm, WorkForm
 from web.pages import creator_page
 from web.reauthentication import way_to_prove_again
 from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
@@ -69,10 +70,15 @@ def all_works(request: HttpRequest, organization: Organization) -> HttpResponse:
     status = 200
     if request.method == "POST":
         if form.is_valid():
+            starts_at = form.starts_at()
             said = say_of_all(
-                organization=organization, preferences=form.preferences(), terms_url=form.terms()
+                organization=organization,
+                preferences=form.preferences(),
+                terms_url=form.terms(),
+                starts_at=starts_at,
             )
-            messages.success(request, _("Said of %(count)s works.") % {"count": said})
+            done = _("It will be said of %(count)s works.") if starts_at else _("Said of %(count)s works.")
+            messages.success(request, done % {"count": said})
             return redirect("works")
         status = 422
     context = {"form": form, "count": works_of(organization).count()}
@@ -86,11 +92,25 @@ def work(request: HttpRequest, organization: Organization, work_id: str) -> Http
     shown = work_of(organization, work_id)
     if request.method != "POST":
         return _work_page(request, shown)
-    form = DeclarationForm(request.POST)
+    form = WorkForm(request.POST)
     if not form.is_valid():
         return _work_page(request, shown, form=form, status=422)
+    if starts_at := form.starts_at():
+        said, terms = form.preferences(), form.terms()
+        say_later(work=shown, preferences=said, terms_url=terms, starts_at=starts_at)
+        messages.success(request, _("Kept. It begins on %(day)s.") % {"day": starts_at.date().isoformat()})
+        return redirect("work", work_id=work_id)
     declared = say(work=shown, preferences=form.preferences(), terms_url=form.terms())
     return _to_work(request, declared, _("Your new statement replaces the one before."))
+
+
+@require_POST
+@creator_page
+def keep(request: HttpRequest, organization: Organization, work_id: str) -> HttpResponse:
+    """What was to be said of a work later is not said."""
+    forget([work_of(organization, work_id)])
+    messages.success(request, _("What you say now goes on."))
+    return redirect("work", work_id=work_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -121,11 +141,12 @@ def receipt(
 
 
 def _work_page(
-    request: HttpRequest, shown: Work, *, form: DeclarationForm | None = None, status: int = 200
+    request: HttpRequest, shown: Work, *, form: WorkForm | None = None, status: int = 200
 ) -> HttpResponse:
     details = details_of(shown)
     said = details.said.preferences if details.said else {}
     terms = {"terms_url": details.said.statement.terms_url} if details.said else {}
+    later = intention_of(shown)
     context = {
         "details": details,
         "name": name_of(said),
@@ -136,7 +157,9 @@ def _work_page(
         "history": [(line, name_of(line.preferences)) for line in details.history],
         "badge": request.build_absolute_uri(reverse("badge_work", args=[shown.public_id])) + "?",
         "badge_languages": PAGE_LANGUAGES,
-        "form": form or DeclarationForm(said=said, initial=terms),
+        "later": later,
+        "later_name": name_of(later.said()) if later else "",
+        "form": form or WorkForm(said=said, initial=terms),
     }
     return render(request, "web/work.html", context, status=status)
 
