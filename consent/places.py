@@ -4,7 +4,9 @@ What they want to have said of a place that is not proven yet waits as an intent
 as soon as the place is proven, by whomever and whenever that is seen.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -15,8 +17,8 @@ from consent.queries import unsuperseded_of
 from holdout.errors import Conflict, NotPermitted
 from holdout.urls import KeyKind, RuleKey
 from holdout.vocabulary import Preferences, UsageCategory
-from registry.control import Extent, Proving, claim_place, prove
-from registry.models import Locator
+from registry.control import Extent, Proving, claim_place, prove, prove_by_sign_in
+from registry.models import Authorization, Locator
 from registry.scopes import refuse_overreach
 from registry.services import default_declarant
 
@@ -56,6 +58,15 @@ def prove_place(*, place: Locator, now: datetime, page: str = "") -> Proving:
     if proving.authorization is not None:
         fulfil(place=place, now=now)
     return proving
+
+
+def prove_place_by_sign_in(
+    *, place: Locator, provider: str, told: Mapping[str, Any], now: datetime
+) -> Authorization:
+    """`registry.control.prove_by_sign_in`, and what was intended is said."""
+    proof = prove_by_sign_in(locator=place, provider=provider, told=told, now=now)
+    fulfil(place=place, now=now)
+    return proof
 
 
 def say_of_place(

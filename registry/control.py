@@ -7,11 +7,11 @@ What lies in a proven place, or belongs to it, is proven with it.
 
 import base64
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -29,6 +29,7 @@ from registry.queries import holding_authorizations
 from registry.records import authorization_record
 from registry.services import register_locators
 
+_SEEN_ONCE: Final = frozenset({Method.EYES, Method.SIGN_IN})
 CODE_LIVES: Final = timedelta(hours=24)
 EYES: Final = 2
 _MOST_UNPROVEN: Final = 50
@@ -50,6 +51,7 @@ LEVELS: Final = {
     Method.META: Assurance.L3,
     Method.PROFILE: Assurance.L2,
     Method.EYES: Assurance.L2,
+    Method.SIGN_IN: Assurance.L2,
 }
 
 
@@ -148,8 +150,8 @@ def authorize(*, challenge: Challenge, method: Method, where: str, now: datetime
             method=method,
             challenge=challenge,
             where=where,
-            # What people saw no program can see again; staff may end it.
-            due_at=None if method is Method.EYES else now + LOOK_AGAIN[method],
+            # What no program can see again; staff may end it.
+            due_at=None if method in _SEEN_ONCE else now + LOOK_AGAIN[method],
         )
         _write([base])
         _carry(base, _covered(base))
@@ -184,6 +186,27 @@ def saw_code(*, challenge: Challenge, by: Actor, now: datetime) -> Authorization
         return authorize(
             challenge=challenge, method=Method.EYES, where=where_of(locator, Method.EYES), now=now
         )
+
+
+def prove_by_sign_in(
+    *, locator: Locator, provider: str, told: Mapping[str, Any], now: datetime
+) -> Authorization:
+    """Record that a platform named an account as that of who had signed in there.
+
+    `told` is its answer about them. Raises `NotPermitted` (`another_account`) where it named others.
+    """
+    account = account_of(locator.target)
+    sign_in = account.platform.sign_in if account else None
+    if account is None or sign_in is None or sign_in.provider != provider:
+        raise _another_account()
+    if account.user.lower() not in sign_in.names(told):
+        raise _another_account()
+    challenge = challenge_for(locator=locator, now=now)
+    return authorize(challenge=challenge, method=Method.SIGN_IN, where=account.profile, now=now)
+
+
+def _another_account() -> NotPermitted:
+    return NotPermitted("another_account", "You were signed in there with another account.")
 
 
 def carry_over(locators: Iterable[Locator], *, declarant: Declarant) -> None:

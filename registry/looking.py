@@ -29,6 +29,8 @@ class Method(StrEnum):
     META = "meta"
     PROFILE = "profile"
     EYES = "two_staff"
+    SIGN_IN = "sign_in"
+    """The platform itself named the account with which somebody had signed in there."""
     WITHIN = "within"
     """Of a place that lies in a proven one, or belongs to it."""
 

@@ -15,6 +15,23 @@ _HOST: Final = r"(?P<host>(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """What a platform says of somebody who signs in there: `provider` is allauth's name for it."""
+
+    provider: str
+    name: str
+    list: str = ""
+
+    def names(self, told: Mapping[str, Any]) -> frozenset[str]:
+        """The accounts that are theirs, in lower case; none where the answer is of another shape."""
+        entries = told.get(self.list) if self.list else [told]
+        if not isinstance(entries, list):
+            return frozenset()
+        own = [e for e in entries if isinstance(e, dict) and (not self.list or e.get("admin") is True)]
+        return frozenset(name.lower() for entry in own if isinstance(name := entry.get(self.name), str))
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """One platform of `data/platforms.toml`, where each field is explained."""
 
@@ -27,6 +44,7 @@ class Platform:
     account: str
     strangers: bool
     where: Mapping[str, str]
+    sign_in: SignIn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,7 @@ def _platform(row: Mapping[str, Any]) -> Platform:
         account=row.get("account", ""),
         strangers=row["strangers"],
         where=row["where"],
+        sign_in=SignIn(**row["sign_in"]) if "sign_in" in row else None,
     )
 
 

@@ -1,6 +1,9 @@
 """Pages and badges. Of allauth's pages only those that a service without passwords needs."""
 
 from allauth.account import views as account
+from allauth.socialaccount.providers.instagram import views as instagram
+from allauth.socialaccount.providers.tumblr_oauth2 import views as tumblr
+from allauth.socialaccount.providers.weibo import views as weibo
 from django.urls import path
 from django.views.i18n import set_language
 
@@ -48,6 +51,7 @@ urlpatterns = [
     path("places/new", places.new_place, name="new_place"),
     path("places/<str:place_id>/", places.place, name="place"),
     path("places/<str:place_id>/proof", places.proof, name="place_proof"),
+    path("places/<str:place_id>/sign-in", places.sign_in, name="place_sign_in"),
     path("places/<str:place_id>/keep", places.keep, name="place_keep"),
     path("places/<str:place_id>/withdraw", places.withdrawal, name="place_withdrawal"),
     path("places/<str:place_id>/remove", places.removal, name="place_removal"),
@@ -109,6 +113,10 @@ urlpatterns = [
         name="mfa_reauthenticate_webauthn",
     ),
     path("accounts/login/passkey/", second_factor.sign_in_by_passkey, name="mfa_login_webauthn"),
+    # Where platforms send back who signed in there: to prove an account, never to sign in here.
+    path("accounts/weibo/callback/", weibo.oauth2_callback, name="weibo_callback"),
+    path("accounts/instagram/callback/", instagram.oauth2_callback, name="instagram_callback"),
+    path("accounts/tumblr/callback/", tumblr.oauth2_callback, name="tumblr_oauth2_callback"),
     # allauth sends people to these two by name; there are no passwords, so both lead to the code.
     path("accounts/login/", sign_in.start_over, name="account_login"),
     path("accounts/password/reset/", sign_in.start_over, name="account_reset_password"),

@@ -149,6 +149,7 @@ WAY_WORDS: Final[Mapping[Method, "Text"]] = {
     Method.DNS: _("A TXT record in DNS"),
     Method.STANDING_DNS: _("A standing TXT record that names you"),
     Method.EYES: _("Seen by two members of staff"),
+    Method.SIGN_IN: _("By signing in there"),
     Method.WITHIN: _("Lies in a proven place"),
 }
 
@@ -160,6 +161,10 @@ OWN: Final = "own"
 """What the forms call a choice that is no preset's."""
 
 _REFUSALS: Final[Mapping[str, "Text"]] = {
+    "another_account": _(
+        "You were signed in there with another account. Sign out at the platform, sign in with the account "
+        "that this place is, and try again."
+    ),
     "managers_only": _("Only who manages the organisation can do that."),
     "last_manager": _("Somebody must manage the organisation. Make somebody else manager first."),
     "organization_not_shared": _(

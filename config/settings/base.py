@@ -101,6 +101,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.instagram",
+    "allauth.socialaccount.providers.tumblr_oauth2",
+    "allauth.socialaccount.providers.weibo",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -207,6 +211,20 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "web.second_factor.SealingAdapter"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Platforms prove accounts (`web.linking`); nobody signs in by them, and nothing that they tell is stored.
+SOCIALACCOUNT_ADAPTER = "web.linking.SocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+SOCIALACCOUNT_PROVIDERS = {
+    name: {"APPS": [{"client_id": key, "secret": secret, "settings": {"scope": scope}}]}
+    for name, app, scope in (
+        ("weibo", env_str("HOLDOUT_WEIBO_APP", ""), []),
+        ("instagram", env_str("HOLDOUT_INSTAGRAM_APP", ""), ["instagram_business_basic"]),
+        ("tumblr_oauth2", env_str("HOLDOUT_TUMBLR_APP", ""), ["basic"]),
+    )
+    for key, _, secret in [app.partition(":")]
+    if key and secret
+}
 LOGIN_URL = "account_request_login_code"
 LOGIN_REDIRECT_URL = "/overview/"
 DEFAULT_FROM_EMAIL = env_str("HOLDOUT_FROM_EMAIL", "Holdout <noreply@localhost>")

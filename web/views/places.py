@@ -22,6 +22,7 @@ from registry.models import Locator
 from registry.observing import signed_observation
 from registry.queries import place_of, places_of, proven_place
 from web.forms import PageForm, PlaceDeclarationForm, PlaceForm
+from web.linking import provider_of
 from web.pages import creator_page
 from web.places import details_of, listed, ways_of
 from web.reauthentication import way_to_prove_again
@@ -85,6 +86,18 @@ def _done(said: Statement | None, starts_at: datetime | None) -> str:
     if starts_at is not None:
         return _("Kept. It begins on %(day)s.") % {"day": starts_at.date().isoformat()}
     return _("Kept. It will be said as soon as the place is proven.")
+
+
+@require_safe
+@creator_page
+def sign_in(request: HttpRequest, organization: Organization, place_id: str) -> HttpResponse:
+    """To the platform, to sign in there; it sends people back to allauth's callback."""
+    provider = provider_of(request, place_of(organization, place_id))
+    if provider is None:
+        messages.error(request, _("This registry cannot ask that platform. Use the code."))
+        return redirect("place", place_id=place_id)
+    there: HttpResponse = provider.redirect(request, process="connect", data={"place": place_id})
+    return there
 
 
 @require_POST
@@ -186,5 +199,6 @@ def _place_page(
         "attempts": attempt_lines(proving.attempts) if proving else [],
         "form": form or PlaceDeclarationForm(said=details.chosen, initial={"terms_url": details.terms_url}),
         "page_form": page or PageForm(),
+        "sign_in": provider_of(request, shown) is not None,
     }
     return render(request, "web/place.html", context, status=status)
