@@ -18,6 +18,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 django.setup()
 
+from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
@@ -25,26 +26,33 @@ from accounts.models import User  # noqa: E402
 from accounts.services import personal_organization  # noqa: E402
 from benchmarks import product, registry, results  # noqa: E402
 from benchmarks.overload import quantile  # noqa: E402
+from consent.services import declare  # noqa: E402
 from holdout.resolution import Assurance  # noqa: E402
 from holdout.urls import KeyKind  # noqa: E402
+from holdout.vocabulary import PRESETS  # noqa: E402
+from ledger.models import LogEntry  # noqa: E402
+from ledger.services import sequence_pending  # noqa: E402
 from lookup.indexing import Indexer  # noqa: E402
 from registry.models import Declarant, Locator, Work  # noqa: E402
 from registry.services import authorize_locators, default_declarant, register_locators  # noqa: E402
 
 _TIMES: Final = 20
-_ID: Final = "translate(substr(md5({0} || '{1}') || md5({0} || '{1}x'), 1, 26), '0189', 'ghij')"
+_ID: Final = "translate(substr(md5({0} || '{1}'), 1, 25), '0189', 'ghij') || 'a'"
+"""128 bits in base32: of the last letter only three bits count."""
 _WORKS: Final = f"""
 INSERT INTO registry_work (public_id, organization_id, declarant_id, title)
 SELECT 'wrk_' || {_ID.format("n", "w")}, %(organization)s, %(declarant)s, 'Work ' || n FROM generate_series(1, %(works)s) n
 """  # noqa: S608, E501
 _STATEMENTS: Final = f"""
-INSERT INTO consent_statement (public_id, declarant_id, work_id, train_gen, train_other, ai_input, tdm, search, terms_url)
-SELECT 'stm_' || {_ID.format("id", "s")}, declarant_id, id, 'deny', 'deny', 'deny', 'deny', '', '' FROM registry_work
+INSERT INTO consent_statement (public_id, declarant_id, work_id, train_gen, train_other, ai_input, tdm, search, terms_url, vouched)
+SELECT 'stm_' || {_ID.format("id", "s")}, declarant_id, id, 'deny', 'deny', 'deny', 'deny', '', '', false FROM registry_work
+WHERE NOT EXISTS (SELECT FROM consent_statement s WHERE s.work_id = registry_work.id)
 """  # noqa: S608, E501
 _ENTRIES: Final = """
 INSERT INTO ledger_logentry (log, index, entry_type, record_id, time_ms, commitment, leaf_hash)
-SELECT 'declarations', row_number() OVER (ORDER BY id) - 1, 'statement', public_id, 1767225600000,
+SELECT 'declarations', row_number() OVER (ORDER BY id) - 1 + %(next)s, 'statement', public_id, 1767225600000,
     sha256(public_id::bytea), sha256(public_id::bytea) FROM consent_statement
+WHERE public_id NOT IN (SELECT record_id FROM ledger_logentry)
 """
 
 
@@ -53,15 +61,20 @@ def load(works: int) -> User:
     registry.empty()
     user = User.objects.create_user("many@works.example")
     declarant = default_declarant(organization=personal_organization(user=user))
+    # One as they are really made: the page of a work shows its receipt, which made-up entries have not.
+    work = Work.objects.create(organization=declarant.organization, declarant=declarant)
+    declare(declarant=declarant, subject=work, preferences=PRESETS["no-ai"])
+    _site(declarant)
+    while sequence_pending():
+        pass
     with connection.cursor() as cursor:
         cursor.execute(
             _WORKS,
             {"organization": declarant.organization_id, "declarant": declarant.pk, "works": works},
         )
         cursor.execute(_STATEMENTS)
-        cursor.execute(_ENTRIES)
+        cursor.execute(_ENTRIES, {"next": LogEntry.objects.count()})
         cursor.execute("ANALYZE")
-    _site(declarant)
     return user
 
 
@@ -73,7 +86,7 @@ def _site(declarant: Declarant) -> Locator:
 
 def pages(works: int) -> dict[str, str]:
     """What is asked, by the name of its figure."""
-    work, place = Work.objects.order_by("pk")[works // 2], Locator.objects.get()
+    work, place = Work.objects.order_by("pk")[0], Locator.objects.get()
     return {
         "home": "/",
         "overview": "/overview/",
@@ -95,6 +108,7 @@ def main(argv: Sequence[str] = ()) -> int:
     parser.add_argument("--works", type=int, default=1_000_000)
     works = parser.parse_args(argv).works
     user = load(works)
+    call_command("collectstatic", interactive=False, verbosity=0)
     with Indexer() as indexer:
         while indexer.catch_up():
             pass
