@@ -1,18 +1,20 @@
 """What is to be said later: of a place as soon as it is proven, of works and places from a day on."""
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from accounts.models import Organization
 from consent.models import Intention, Statement
 from consent.services import Subject, declare_many
 from holdout.errors import HoldoutError
-from holdout.vocabulary import Preferences
+from holdout.vocabulary import Preferences, UsageCategory
 from registry.models import Declarant, Locator, Work
 from registry.queries import holding_authorizations, locator_assurances
 
@@ -40,6 +42,42 @@ def intend(
             unique_fields=[name],
             update_fields=["preferences", "terms_url", "starts_at"],
         )
+
+
+_OF_ALL: Final = """
+INSERT INTO consent_intention (work_id, preferences, terms_url, starts_at)
+SELECT w.id, %(preferences)s::jsonb, %(terms_url)s, %(starts_at)s
+FROM registry_work w JOIN registry_declarant d ON d.id = w.declarant_id
+WHERE w.organization_id = %(organization)s AND NOT d.spoken_for
+ON CONFLICT (work_id) DO UPDATE SET preferences = excluded.preferences, terms_url = excluded.terms_url,
+    starts_at = excluded.starts_at
+"""
+
+
+def intend_of_all(
+    *, organization: Organization, preferences: Preferences, terms_url: str, starts_at: datetime | None
+) -> int:
+    """`intend` of every work of a tenant's own; of how many. One statement to the database, however many."""
+    values = {use.value: said.value for use, said in preferences.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OF_ALL,
+            {
+                "preferences": json.dumps(values),
+                "terms_url": terms_url,
+                "starts_at": starts_at,
+                "organization": organization.pk,
+            },
+        )
+        return int(cursor.rowcount)
+
+
+def not_saying(works: Collection[Work], preferences: Preferences, terms_url: str) -> list[Work]:
+    """Those of which something else is said, or nothing."""
+    same = {use.value: preferences.get(use, "") for use in UsageCategory} | {"terms_url": terms_url}
+    said = Statement.objects.filter(work__in=works, superseded_by=None, **same)
+    saying = set(said.values_list("work", flat=True))
+    return [work for work in works if work.pk not in saying]
 
 
 def forget(subjects: Collection[Subject]) -> int:
@@ -93,14 +131,16 @@ def _fulfil_of_works(now: datetime) -> int:
 
 
 def _say_of_works(alike: list[Intention]) -> int:
+    preferences, terms_url = alike[0].said(), alike[0].terms_url
     works = [intention.work for intention in alike if intention.work is not None]
     try:
-        declare_many(
-            declarant=works[0].declarant,
-            subjects=works,
-            preferences=alike[0].said(),
-            terms_url=alike[0].terms_url,
-        )
+        if others := not_saying(works, preferences, terms_url):
+            declare_many(
+                declarant=works[0].declarant,
+                subjects=others,
+                preferences=preferences,
+                terms_url=terms_url,
+            )
     except HoldoutError as error:
         logger.warning("what was to be said of works is not said yet", extra={"code": error.code})
         return 0

@@ -6,10 +6,9 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
 from accounts.models import Organization
-from consent.intentions import forget, intend
+from consent.intentions import forget, intend, intend_of_all, not_saying
 from consent.models import Statement
 from consent.queries import current_statement
 from consent.services import declare, declare_many, withdraw
@@ -22,6 +21,8 @@ from registry.services import await_fingerprints, default_declarant, receive_onc
 from registry.unseen import Codes, register_unseen
 
 _AT_ONCE: Final = 500
+_MOST_AT_ONCE: Final = 5_000
+"""Works of which is spoken while somebody waits for the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Declared:
     work: Work
     statement: Statement
     logged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfAll:
+    """Of how many works something was said, and of how many it will be."""
+
+    said: int
+    later: int
 
 
 def register(
@@ -123,40 +132,29 @@ def say_of_all(
     preferences: Preferences,
     terms_url: str,
     starts_at: datetime | None = None,
-) -> int:
-    """Say `preferences` of every work of `organization` of which something else is said; of how many.
+) -> SaidOfAll:
+    """Say `preferences` of every work of `organization` of which something else is said.
 
-    From `starts_at` on, where it is given, of every one. Some hundred at a time: what is said stays said
-    should the rest fail.
+    From `starts_at` on, where it is given; and in a while, by the clock, where there are many
+    (`consent.intentions`). Some hundred at a time: what is said stays said should the rest fail.
     """
-    said = 0
-    last = 0
-    while works := list(_works_after(organization, last)):
+    own = Work.objects.filter(organization=organization, declarant__spoken_for=False)
+    if starts_at is not None or own[: _MOST_AT_ONCE + 1].count() > _MOST_AT_ONCE:
+        later = intend_of_all(
+            organization=organization, preferences=preferences, terms_url=terms_url, starts_at=starts_at
+        )
+        return SaidOfAll(said=0, later=later)
+    said = last = 0
+    while works := list(own.filter(pk__gt=last).select_related("declarant").order_by("pk")[:_AT_ONCE]):
         last = works[-1].pk
-        if starts_at is not None:
-            intend(works, preferences=preferences, terms_url=terms_url, starts_at=starts_at)
-            said += len(works)
-            continue
         with transaction.atomic():
             forget(works)
-            for declarant, theirs in _by_declarant(_not_saying(works, preferences, terms_url)):
+            for declarant, theirs in _by_declarant(not_saying(works, preferences, terms_url)):
                 declare_many(
                     declarant=declarant, subjects=theirs, preferences=preferences, terms_url=terms_url
                 )
                 said += len(theirs)
-    return said
-
-
-def _works_after(organization: Organization, last: int) -> QuerySet[Work]:
-    works = Work.objects.filter(organization=organization, declarant__spoken_for=False, pk__gt=last)
-    return works.select_related("declarant").order_by("pk")[:_AT_ONCE]
-
-
-def _not_saying(works: list[Work], preferences: Preferences, terms_url: str) -> list[Work]:
-    same = {use.value: preferences.get(use, "") for use in UsageCategory} | {"terms_url": terms_url}
-    said = Statement.objects.filter(work__in=works, superseded_by=None, **same)
-    saying = set(said.values_list("work", flat=True))
-    return [work for work in works if work.pk not in saying]
+    return SaidOfAll(said=said, later=0)
 
 
 def _by_declarant(works: list[Work]) -> list[tuple[Declarant, list[Work]]]:

@@ -80,12 +80,26 @@ def test_what_is_said_or_withdrawn_now_takes_the_place_of_what_was_to_come(
 def test_of_everything_at_once_in_one_declaration(alice: Declarant, bob: Declarant) -> None:
     works(alice, 7)
     (his,) = works(bob)
-    count = say_of_all(organization=alice.organization, preferences=OPEN, terms_url="", starts_at=DAY)
-    assert count == 7
+    done = say_of_all(organization=alice.organization, preferences=OPEN, terms_url="", starts_at=DAY)
+    assert (done.said, done.later) == (0, 7)
     with patch.object(intentions, "declare_many", wraps=declare_many) as declared:
         assert fulfil_intentions(now=AFTER) == 7
     assert declared.call_count == 1
     assert said_of(his) == "deny"
+
+
+def test_of_very_many_it_is_said_by_the_clock_and_only_where_something_else_was(
+    alice: Declarant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "_MOST_AT_ONCE", 3)
+    first, *_ = works(alice, 4)
+    declare(declarant=alice, subject=first, preferences=OPEN)
+    done = say_of_all(organization=alice.organization, preferences=OPEN, terms_url="")
+    assert (done.said, done.later) == (0, 4)
+    assert fulfil_intentions(now=NOW) == 4
+    assert not Intention.objects.exists()
+    assert Statement.objects.filter(superseded_by=None, train_gen="allow").count() == 4
+    assert first.statements.count() == 2
 
 
 def test_one_that_cannot_be_said_holds_up_no_other(alice: Declarant, bob: Declarant) -> None:

@@ -70,15 +70,17 @@ def all_works(request: HttpRequest, organization: Organization) -> HttpResponse:
     status = 200
     if request.method == "POST":
         if form.is_valid():
-            starts_at = form.starts_at()
-            said = say_of_all(
+            done = say_of_all(
                 organization=organization,
                 preferences=form.preferences(),
                 terms_url=form.terms(),
-                starts_at=starts_at,
+                starts_at=form.starts_at(),
             )
-            done = _("It will be said of %(count)s works.") if starts_at else _("Said of %(count)s works.")
-            messages.success(request, done % {"count": said})
+            if done.later:
+                words = _("It will be said of %(count)s works.") % {"count": done.later}
+            else:
+                words = _("Said of %(count)s works.") % {"count": done.said}
+            messages.success(request, words)
             return redirect("works")
         status = 422
     context = {"form": form, "count": works_of(organization).count()}
