@@ -14,9 +14,11 @@ from accounts.desk import Desk, organization_filter, typed_filter
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
 from accounts.services import (
     let_vouch,
+    list_vendor,
     record,
     revoke_key,
     stop_vouching,
+    unlist_vendor,
     unvet_for_snapshots,
     vet_for_snapshots,
 )
@@ -57,13 +59,18 @@ class Members(admin.TabularInline):  # type: ignore[type-arg] # as in accounts.d
 
 @admin.register(Organization)
 class OrganizationDesk(Desk):
-    list_display = ("public_id", "name", "side", "shared", "may_fetch_snapshots", "may_vouch", "created_at")
-    list_filter = ("side", "may_fetch_snapshots", "may_vouch")
+    list_display = fields = (
+        *("public_id", "name", "side", "shared"),
+        *("may_fetch_snapshots", "may_vouch", "listed", "created_at"),
+    )
+    list_filter = ("side", "may_fetch_snapshots", "may_vouch", "listed")
     search_fields = ("=public_id", "name")
-    fields = ("public_id", "name", "side", "shared", "may_fetch_snapshots", "may_vouch", "created_at")
     inlines = (Members,)
-    actions = ("vet", "unvet", "let_vouch", "stop_vouching")
-    refusals = {"vendors_do_not_vouch": _("Who screens pictures does not speak for their creators.")}
+    actions = ("vet", "unvet", "let_vouch", "stop_vouching", "list_vendor", "unlist_vendor")
+    refusals = {
+        "vendors_do_not_vouch": _("Who screens pictures does not speak for their creators."),
+        "only_vendors_listed": _("Only who screens pictures can be permitted something."),
+    }
 
     @admin.action(description=_("Let the selected organisations fetch snapshots"))
     def vet(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
@@ -107,6 +114,30 @@ class OrganizationDesk(Desk):
             done=_("may not vouch"),
         )
 
+    @admin.action(description=_("Let creators permit the selected organisations something"))
+    def list_vendor(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_list_vendor,
+            question=_(
+                "List these organisations for creators? Their names are shown to everybody signed in."
+            ),
+            done=_("is listed"),
+        )
+
+    @admin.action(description=_("List the selected organisations no more"))
+    def unlist_vendor(self, request: HttpRequest, rows: QuerySet[Organization]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows,
+            act=_unlist_vendor,
+            question=_(
+                "Let nobody permit these organisations anything new? What they were permitted stands."
+            ),
+            done=_("is not listed"),
+        )
+
 
 def _vet(organization: Organization, by: Actor) -> None:
     vet_for_snapshots(organization=organization, by=by)
@@ -122,6 +153,14 @@ def _let_vouch(organization: Organization, by: Actor) -> None:
 
 def _stop_vouching(organization: Organization, by: Actor) -> None:
     stop_vouching(organization=organization, by=by)
+
+
+def _list_vendor(organization: Organization, by: Actor) -> None:
+    list_vendor(organization=organization, by=by)
+
+
+def _unlist_vendor(organization: Organization, by: Actor) -> None:
+    unlist_vendor(organization=organization, by=by)
 
 
 @admin.register(ApiKey)

@@ -64,6 +64,11 @@ class Organization(models.Model):
     may_vouch = models.BooleanField(
         default=False, db_default=False, help_text="May speak for people who gave it a mandate."
     )
+    listed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Vetted, and creators may choose it to permit it something.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -74,6 +79,10 @@ class Organization(models.Model):
             models.CheckConstraint(
                 name="organization_vendors_do_not_vouch",
                 condition=models.Q(may_vouch=False) | models.Q(side="creator"),
+            ),
+            models.CheckConstraint(
+                name="organization_vendors_are_listed",
+                condition=models.Q(listed=False) | models.Q(side="vendor"),
             ),
         ]
 

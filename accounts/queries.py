@@ -28,6 +28,11 @@ def may_vouch(organization: Organization) -> bool:
     return Organization.objects.filter(pk=organization.pk, may_vouch=True).exists()
 
 
+def listed_vendors() -> QuerySet[Organization]:
+    """Those that a creator may choose to permit them something, by name."""
+    return Organization.objects.filter(listed=True).order_by("name", "pk")
+
+
 def organizations_of_person(user: User) -> QuerySet[Organization]:
     """The creator-side organisations in which a person acts, the oldest first."""
     found = Organization.objects.filter(memberships__user=user, side=Organization.Side.CREATOR)

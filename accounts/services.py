@@ -71,6 +71,21 @@ def stop_vouching(*, organization: Organization, by: Actor) -> None:
     _set(organization, "may_vouch", False, action="stopped_vouching", by=by)
 
 
+def list_vendor(*, organization: Organization, by: Actor) -> None:
+    """From now on creators may choose `organization` to permit it something.
+
+    Raises `NotPermitted` (`only_vendors_listed`).
+    """
+    if organization.side != Organization.Side.VENDOR:
+        raise NotPermitted("only_vendors_listed", "Only who screens pictures can be permitted something.")
+    _set(organization, "listed", True, action="listed", by=by)
+
+
+def unlist_vendor(*, organization: Organization, by: Actor) -> None:
+    """From now on nobody can permit it anything new; what it was permitted stands."""
+    _set(organization, "listed", False, action="unlisted", by=by)
+
+
 def _set(organization: Organization, field: str, value: bool, *, action: str, by: Actor) -> None:
     with transaction.atomic():
         other = Organization.objects.filter(pk=organization.pk, **{field: not value})

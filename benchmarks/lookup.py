@@ -117,7 +117,7 @@ def enlarge(more: int) -> None:
     )
     with Publisher(index_folder()) as publisher:
         publisher.publish_base(
-            Tables(further, view.merged("places"), view.merged("files")),
+            Tables(further, view.merged("places"), view.merged("files"), view.merged("grants")),
             watermark=view.as_of.log_index,
             leaf_hash=view.leaf_hash,
             time=view.as_of.time,

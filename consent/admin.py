@@ -1,11 +1,11 @@
-"""The staff area's table of statements. Their declarants supersede them; nothing is withdrawn here."""
+"""The staff area's tables of statements and grants. Nobody supersedes or revokes anything here."""
 
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.utils.translation import gettext_lazy as _
 
 from accounts.desk import Desk, organization_filter
-from consent.models import Statement
+from consent.models import Grant, Revocation, Statement
 from holdout.vocabulary import UsageCategory
 
 _USES = tuple(use.value for use in UsageCategory)
@@ -34,3 +34,22 @@ class StatementDesk(Desk):
             answer = getattr(statement, f"get_{use}_display")()
             said.setdefault(str(answer), []).append(str(label_for_field(use, Statement)))
         return "; ".join(f"{answer}: {', '.join(uses)}" for answer, uses in said.items() if answer)
+
+
+@admin.register(Grant)
+class GrantDesk(Desk):
+    list_display = ("public_id", "declarant", "grantee", "uses", "expires_at", "created_at")
+    list_select_related = ("declarant", "grantee")
+    list_filter = (
+        organization_filter("declarant__organization__public_id"),
+        ("revocation", admin.EmptyFieldListFilter),
+    )
+    search_fields = ("=public_id", "=declarant__public_id", "=grantee__public_id")
+    fields = ("public_id", "declarant", "grantee", "uses", "expires_at", "created_at")
+
+
+@admin.register(Revocation)
+class RevocationDesk(Desk):
+    list_display = fields = ("public_id", "grant", "created_at")
+    list_select_related = ("grant",)
+    search_fields = ("=public_id", "=grant__public_id")

@@ -1,4 +1,7 @@
-"""What was declared by a person who wants to be forgotten: it stands, or it is withdrawn and then erased."""
+"""What was declared by a person who wants to be forgotten: it stands, or it is withdrawn and then erased.
+
+What they permitted is revoked first, before anything that it lifts is touched.
+"""
 
 from collections.abc import Collection
 from typing import Final
@@ -8,7 +11,8 @@ from django.db.models import Q
 
 from accounts.erasing import mark_done, organizations_of, running_for
 from accounts.models import ErasureRequest, Organization
-from consent.models import Import, Intention, Statement
+from consent.grants import revoke
+from consent.models import Grant, Import, Intention, Revocation, Statement
 from consent.services import declare_many
 from holdout.errors import Conflict
 from holdout.vocabulary import UsageCategory
@@ -24,8 +28,17 @@ def erase() -> None:
     """Do our part of every request that has come to us; what has to wait is done the next time."""
     for erasure in running_for("consent"):
         organizations = list(organizations_of(erasure))
+        _revoke_everything(organizations)
         if erasure.kind == ErasureRequest.Kind.KEEP or _erased(organizations):
             mark_done(erasure, "consent")
+
+
+def _revoke_everything(organizations: Collection[Organization]) -> None:
+    """Also where what was declared is to stay: nobody would be left who could take a permission back."""
+    standing = Grant.objects.filter(declarant__organization__in=organizations, revocation=None)
+    for grants in in_blocks(standing):
+        for grant in grants:
+            revoke(grant=grant)
 
 
 def _erased(organizations: Collection[Organization]) -> bool:
@@ -40,8 +53,12 @@ def _erased(organizations: Collection[Organization]) -> bool:
         Q(locator__declarant__organization__in=organizations) | Q(work__organization__in=organizations)
     ).delete()
     statements = Statement.objects.filter(declarant__organization__in=organizations)
-    if not in_the_index(statements):
+    grants = Grant.objects.filter(declarant__organization__in=organizations)
+    revocations = Revocation.objects.filter(grant__in=grants)
+    if not all(map(in_the_index, (statements, grants, revocations))):
         return False
+    for said in (grants, revocations):
+        forget_records(said.values_list("public_id", flat=True))
     for block in in_blocks(statements):
         with transaction.atomic():
             forget_records(statement.public_id for statement in block)

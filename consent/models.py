@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from accounts.models import Organization
 from holdout.ids import new_id
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from registry.models import Declarant, Locator, Work
@@ -16,6 +18,14 @@ def statement_id() -> str:
 
 def import_id() -> str:
     return new_id("imp")
+
+
+def grant_id() -> str:
+    return new_id("grt")
+
+
+def revocation_id() -> str:
+    return new_id("rvk")
 
 
 def _preference_field() -> models.CharField[str, str]:
@@ -71,6 +81,47 @@ class Statement(models.Model):
                 condition=models.Q(supersedes__isnull=True, locator__isnull=False),
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Grant(models.Model):
+    """One declarant permits one vendor some uses of everything that it says, until a date.
+
+    It lifts from its log index on (`ledger.LogEntry` with this public id), until that of its revocation or
+    until `expires_at`. Database triggers refuse UPDATE, DELETE and TRUNCATE.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=grant_id, editable=False)
+    declarant = models.ForeignKey(Declarant, on_delete=models.PROTECT, related_name="grants")
+    grantee = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="grants_received")
+    uses = ArrayField(models.CharField(max_length=11))
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="grant_uses",
+                condition=models.Q(uses__len__gte=1)
+                & models.Q(uses__contained_by=[use.value for use in UsageCategory]),
+            ),
+            models.CheckConstraint(
+                name="grant_ends_after_it_began", condition=models.Q(expires_at__gt=models.F("created_at"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Revocation(models.Model):
+    """From its log index on a grant lifts nothing more. Triggers keep it as they keep the grant."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=revocation_id, editable=False)
+    grant = models.OneToOneField(Grant, on_delete=models.PROTECT, related_name="revocation")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return self.public_id

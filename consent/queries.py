@@ -6,10 +6,13 @@ from datetime import datetime
 from types import MappingProxyType
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from accounts.models import Organization
-from consent.models import Intention, Statement
+from consent.models import Grant, Intention, Revocation, Statement
+from holdout.errors import NotFound
 from holdout.fingerprints.algorithms import SHA256
+from holdout.ids import is_public_id
 from holdout.vocabulary import Preference, Preferences, UsageCategory
 from ledger.models import LogEntry
 from ledger.queries import entries_of
@@ -38,6 +41,20 @@ class LoggedStatement:
     preferences: Preferences
     index: int | None
     time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedGrant:
+    """A grant with its place in the log, and that of its revocation; None while they wait for one."""
+
+    grant: Grant
+    revocation: Revocation | None
+    given: LogEntry | None
+    revoked: LogEntry | None
+
+    def lifts(self, now: datetime) -> bool:
+        """Whether nobody revoked it and its end has not come."""
+        return self.revocation is None and now < self.grant.expires_at
 
 
 _IN_FORCE = """
@@ -148,6 +165,39 @@ def statements_of(organization: Organization, *, most: int) -> list[str]:
     own = Statement.objects.filter(declarant__organization=organization, declarant__spoken_for=False)
     said = own.order_by("-pk")
     return list(said.values_list("public_id", flat=True)[:most])
+
+
+def grants_of(organization: Organization) -> list[LoggedGrant]:
+    """Everything that a tenant's declarants permitted, newest first."""
+    found = Grant.objects.filter(declarant__organization=organization)
+    grants = list(found.select_related("declarant", "grantee", "revocation").order_by("-pk"))
+    revocations = {grant.pk: getattr(grant, "revocation", None) for grant in grants}
+    revoked = [revocation.public_id for revocation in revocations.values() if revocation]
+    entries = entries_of([*(grant.public_id for grant in grants), *revoked])
+    return [
+        LoggedGrant(
+            grant=grant,
+            revocation=revocation,
+            given=entries.get(grant.public_id),
+            revoked=entries.get(revocation.public_id) if revocation else None,
+        )
+        for grant in grants
+        for revocation in [revocations[grant.pk]]
+    ]
+
+
+def grant_of(organization: Organization, public_id: str) -> Grant:
+    """One of what a tenant permitted. Raises `NotFound` (`grant_unknown`), also for another tenant's."""
+    found = Grant.objects.filter(declarant__organization=organization, public_id=public_id)
+    grant = found.select_related("declarant", "grantee").first() if is_public_id(public_id) else None
+    if grant is None:
+        raise NotFound("grant_unknown", "You gave no permission with that id.")
+    return grant
+
+
+def grants_to(vendor: Organization, *, now: datetime) -> QuerySet[Grant]:
+    """What a vendor was granted, sequenced or not, that is neither revoked nor over, newest first."""
+    return Grant.objects.filter(grantee=vendor, revocation=None, expires_at__gt=now).order_by("-pk")
 
 
 def _logged(statement: Statement, entry: LogEntry | None) -> LoggedStatement:

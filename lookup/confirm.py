@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdout.errors import InvalidInput
-from holdout.index.files import TABLES, TableName
+from holdout.index.files import OF_PICTURES, TableName
 from holdout.index.records import RECORD, Records, opaque, public_ids
 from holdout.index.view import View
 from holdout.snapshot.ranges import MAX_BITS, Range, range_bounds
+from lookup.grants import NOTHING_GRANTED, Granted
 from lookup.key_codes import Said, key_codes
 
 MAX_PREFIXES: Final = 256
@@ -31,8 +32,16 @@ def range_bits(keys: int) -> int:
     return min(MAX_BITS, max(0, (keys // KEYS_AT_LEAST).bit_length() - 1))
 
 
-def confirm(view: View, prefixes: Sequence[str], *, bits: int, most_bits: int) -> list[Range]:
-    """What is said of every key in these ranges, in their order; keys of which nothing is said are left out.
+def confirm(
+    view: View,
+    prefixes: Sequence[str],
+    *,
+    bits: int,
+    most_bits: int,
+    granted: Granted = NOTHING_GRANTED,
+) -> list[Range]:
+    """What is said of every key in these ranges, in their order, to who was granted that; keys of which
+    nothing is said are left out.
 
     Prefixes have `most_bits` or, for who heard of them a while ago, one bit less. Raises `InvalidInput`:
     `confirm_bits` for others, `confirm_prefix_malformed`, `no_queries` and `too_many_queries`.
@@ -48,7 +57,7 @@ def confirm(view: View, prefixes: Sequence[str], *, bits: int, most_bits: int) -
     kept = [parts if size <= KEYS_AT_MOST else [] for parts, size in zip(found, sizes, strict=True)]
     ends = np.cumsum([sum(len(part.key) for part in parts) for parts in kept]).tolist()
     whole = _Part.together([part for parts in kept for part in parts])
-    (codes,) = key_codes([Said(whole.first, whole.record)])
+    (codes,) = key_codes([Said(whole.first, whole.record)], granted=granted)
     return [
         Range(prefix, error="range_too_full")
         if size > KEYS_AT_MOST
@@ -80,7 +89,7 @@ class _Part:
 
 def _found(view: View, low: int, high: int) -> Iterator[_Part]:
     """The keys of each table whose probes lie in [low, high], in the overlay or not replaced by it."""
-    for name in TABLES:
+    for name in OF_PICTURES:
         yield from _found_in(view, name, np.uint64(low), np.uint64(high))
 
 

@@ -2,7 +2,8 @@
 
 Most rows about which something is said have one statement, and what follows from it depends on few bits:
 how it was found, how well it is proven, what it says. `resolve` is asked once for each such shape, and once
-for each set of several statements; nothing here decides by itself.
+for each set of several statements, or of statements whose declarants granted the caller something; nothing
+here decides by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,11 +17,12 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from holdout.ids import id_text
-from holdout.index.records import DISPUTED, RECORD, VOUCHED, Records, opaque
+from holdout.ids import id_bits, id_text
+from holdout.index.records import DISPUTED, RECORD, VOUCHED, Records, opaque, public_ids
 from holdout.index.said import preferences_of
 from holdout.resolution import (
     Assurance,
+    Grant,
     MatchedStatement,
     Resolution,
     most_restrictive,
@@ -30,10 +32,16 @@ from holdout.resolution import (
 from holdout.signals import Signal
 from holdout.verdicts import Access, AsOf, Covered, MatchMethod, Outcome, Seen
 from holdout.vocabulary import UsageCategory
+from lookup.grants import NOTHING_GRANTED, Granted
 
 METHODS: Final = tuple(MatchMethod)
 """A line's `method` is an index into it."""
 METHOD_CODE: Final[Mapping[MatchMethod, int]] = MappingProxyType({m: i for i, m in enumerate(METHODS)})
+
+GRANTED: Final = len(METHODS)
+"""A decision's `method` where a grant is the first reason."""
+METHOD_WORDS: Final = (*(method.value for method in METHODS), "grant")
+"""A decision's `method` is an index into it."""
 
 SEEN: Final = (
     None,
@@ -55,8 +63,10 @@ _OUTCOME_CODE: Final = {tuple(uses.values()): code for code, uses in enumerate(O
 NOTHING_SAID: Final = _OUTCOME_CODE[(Outcome.UNKNOWN,) * len(UsageCategory)]
 
 _NO_SIGNALS: Final[Mapping[int, Sequence[Signal]]] = MappingProxyType({})
-_ALWAYS: Final = AsOf(2**62, datetime.max.replace(tzinfo=UTC))
-"""The index holds what is in force at its watermark, so no line has to be compared with a log index again."""
+_ALWAYS: Final = AsOf(2**62, datetime.fromtimestamp(0, tz=UTC))
+"""The index holds what is in force at its watermark, so no line has to be compared with a log index again;
+and `Granted` what reaches at its moment, so no grant with a time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +126,33 @@ class Decisions:
     outcome: NDArray[np.int64]
     """Index into `OUTCOMES`."""
     statement: NDArray[np.void]
-    """The random bits of the public id of the first reason's statement."""
+    """The random bits of the public id of the first reason's statement, or of its grant."""
     method: NDArray[np.uint8]
-    """How that was found: index into `METHODS`."""
+    """How that was found: index into `METHOD_WORDS`; `GRANTED` for a grant."""
     disputed: NDArray[np.bool_]
     standard: Mapping[int, str] = field(default_factory=dict)
     """By row: the standard of the signal that weighs most, where that is more than any statement."""
     blocked: Sequence[int] = ()
     """Rows, ascending, whose site does not let the caller's crawler in."""
 
+    def sources(self) -> list[str]:
+        """The public id of each row's first reason: of a statement, or of a grant."""
+        ids = public_ids("stm", self.statement)
+        for i in np.flatnonzero(self.method == GRANTED).tolist():
+            ids[i] = f"grt{ids[i][3:]}"
+        return ids
 
-def decide(lines: Lines, signals: Mapping[int, Sequence[Signal]] = _NO_SIGNALS) -> Decisions:
-    """What follows for every row of `lines`, and of `signals`, which only restrict.
 
-    Rows whose statements and signals do not reach that far are left out.
+def decide(
+    lines: Lines,
+    signals: Mapping[int, Sequence[Signal]] = _NO_SIGNALS,
+    granted: Granted = NOTHING_GRANTED,
+) -> Decisions:
+    """What follows for every row of `lines`, and of `signals`, which only restrict, with these grants.
+
+    Rows whose statements and signals do not reach that far, or of which grants leave nothing, are left out.
     """
-    decided = _decide(lines)
+    decided = _decide(lines, granted)
     return decided if not signals else _with_signals(decided, signals)
 
 
@@ -163,7 +184,7 @@ def _restricted(outcome: int, signals: tuple[Outcome, ...]) -> int:
     return _OUTCOME_CODE[tuple(map(most_restrictive, both))]
 
 
-def _decide(lines: Lines) -> Decisions:
+def _decide(lines: Lines, granted: Granted) -> Decisions:
     if not len(lines):
         return Decisions(
             lines.row, lines.row, lines.record["statement"], lines.method, np.empty(0, dtype=np.bool_)
@@ -172,15 +193,27 @@ def _decide(lines: Lines) -> Decisions:
     count = np.diff(first, append=len(lines))
     leading = first.copy()  # the line that gives the row's first reason
     effect = _effects_of_singles(lines, first)
-    for i in np.flatnonzero(count > 1).tolist():
-        effect[i], leading[i] = _effect_of_several(lines, int(first[i]), int(count[i]))
+    touched = np.logical_or.reduceat(granted.uses(lines.record["declarant"]) != 0, first)
+    by_grant: dict[int, bytes] = {}
+    for i in np.flatnonzero((count > 1) | touched).tolist():
+        part = slice(int(first[i]), int(first[i] + count[i]))
+        grants = granted.of(lines.record["declarant"][part]) if touched[i] else ()
+        effect[i], at, grant = _effect_of_several(lines, part, grants)
+        leading[i] += at
+        if grant:
+            by_grant[i] = grant
     felt = effect >= 0
     line = leading[felt]
+    statement, method = lines.record["statement"][line], lines.method[line]
+    if by_grant:
+        at_felt = np.cumsum(felt) - 1
+        for i, grant in by_grant.items():
+            statement[at_felt[i]], method[at_felt[i]] = np.void(grant), GRANTED
     return Decisions(
         row=lines.row[line],
         outcome=effect[felt] >> 1,
-        statement=lines.record["statement"][line],
-        method=lines.method[line],
+        statement=statement,
+        method=method,
         disputed=(effect[felt] & 1).astype(np.bool_),
     )
 
@@ -224,17 +257,17 @@ def _effect(resolution: Resolution) -> int:
     return _OUTCOME_CODE[tuple(resolution.uses[use] for use in UsageCategory)] << 1 | resolution.disputed
 
 
-def _effect_of_several(lines: Lines, start: int, count: int) -> tuple[int, int]:
-    """The effect of one row's lines, and the line of its first reason."""
-    part = slice(start, start + count)
-    effect, leading = _effect_of_set(
-        lines.method[part].tobytes(), lines.specificity[part].tobytes(), lines.record[part].tobytes()
+def _effect_of_several(lines: Lines, part: slice, grants: tuple[Grant, ...]) -> tuple[int, int, bytes]:
+    """The effect of a row's lines; which of them has its first reason, or the bits of the grant that has."""
+    return _effect_of_set(
+        lines.method[part].tobytes(), lines.specificity[part].tobytes(), lines.record[part].tobytes(), grants
     )
-    return effect, start + leading
 
 
 @lru_cache(maxsize=65_536)
-def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tuple[int, int]:
+def _effect_of_set(
+    methods: bytes, specificities: bytes, records: bytes, grants: tuple[Grant, ...]
+) -> tuple[int, int, bytes]:
     statements = list(
         _statements(
             np.frombuffer(methods, dtype=np.uint8),
@@ -243,22 +276,35 @@ def _effect_of_set(methods: bytes, specificities: bytes, records: bytes) -> tupl
             np.zeros(len(methods), dtype=np.uint8),
         )
     )
-    resolution = resolve(statements=statements, as_of=_ALWAYS)
+    # They are all to the one vendor that asks.
+    vendor = grants[0].grantee if grants else None
+    resolution = resolve(statements=statements, grants=grants, vendor=vendor, as_of=_ALWAYS)
     effect = _effect(resolution)
     if effect < 0:
-        return -1, 0
+        return -1, 0, b""
     reason = resolution.reasons[0]
+    if reason.method == METHOD_WORDS[GRANTED]:
+        return effect, 0, id_bits(reason.source)
     found = [(s.statement, s.method) for s in statements]
-    return effect, found.index((reason.source, MatchMethod(reason.method)))
+    return effect, found.index((reason.source, MatchMethod(reason.method))), b""
 
 
-def resolution_of(lines: Lines, start: int, count: int, signals: Sequence[Signal] = ()) -> Resolution:
+def resolution_of(
+    lines: Lines,
+    start: int,
+    count: int,
+    signals: Sequence[Signal] = (),
+    granted: Granted = NOTHING_GRANTED,
+) -> Resolution:
     """The whole resolution, with every reason, of the row whose lines, and signals, these are."""
     part = slice(start, start + count)
+    grants = granted.of(lines.record["declarant"][part])
     statements = _statements(
         lines.method[part], lines.specificity[part], lines.record[part], lines.seen[part]
     )
-    return resolve(statements=statements, signals=signals, as_of=_ALWAYS)
+    return resolve(
+        statements=statements, signals=signals, grants=grants, vendor=granted.vendor, as_of=_ALWAYS
+    )
 
 
 def _statements(

@@ -27,6 +27,7 @@ from holdout.vocabulary import UsageCategory
 from ledger.queries import head
 from lookup.batch import Batch, Texts, batch_of
 from lookup.decisions import METHOD_CODE, METHODS, Lines, resolution_of
+from lookup.grants import NOTHING_GRANTED, Granted
 from lookup.metrics import count_answers
 from lookup.near import Near, Sight, near_lines
 from registry.models import Work
@@ -70,11 +71,21 @@ class Looked:
     """How near copies lie on what they are copies of."""
     signals: Mapping[int, Sequence[Signal]] = field(default_factory=lambda: MappingProxyType({}))
     """What the caller saw round the pictures, by row; a row that failed has none."""
+    granted: Granted = NOTHING_GRANTED
+    """What the caller was granted."""
 
 
-def look_up(batch: Batch, *, view: View | None = None) -> Looked:
-    """What is said about each row of a batch. Row i depends on what the batch asks for row i alone."""
+def look_up(
+    batch: Batch, *, view: View | None = None, vendor: str | None = None, now: datetime | None = None
+) -> Looked:
+    """What is said about each row of a batch, for the organisation with the public id `vendor` (None: for
+    nobody in particular). Row i depends on what the batch asks for row i alone.
+
+    `now` is the clock by which grants end, in UTC.
+    """
     view = view or current_view()
+    now = now or datetime.now(UTC)
+    granted = NOTHING_GRANTED if vendor is None else Granted.to(vendor, view=view, now=now)
     error = np.zeros(batch.rows, dtype=np.uint8)
     error[list(batch.unreadable)] = UNREADABLE
     parts = []
@@ -102,7 +113,7 @@ def look_up(batch: Batch, *, view: View | None = None) -> Looked:
     failed = int(np.count_nonzero(error))
     count_answers(checked=batch.rows - failed, failed=failed)
     signals = {row: said for row, said in batch.signals.items() if not error[row]}
-    return Looked(view.as_of, view.version, error, lines, near.failed, near.sights, signals)
+    return Looked(view.as_of, view.version, error, lines, near.failed, near.sights, signals, granted)
 
 
 def _by_url(asked: Texts, view: View, error: NDArray[np.uint8]) -> Lines:
@@ -183,7 +194,7 @@ def error_of(batch: Batch, looked: Looked, row: int) -> HoldoutError:
 
 
 def _verdict(looked: Looked, first: int, count: int, signals: Sequence[Signal]) -> Verdict:
-    resolution = resolution_of(looked.lines, first, count, signals)
+    resolution = resolution_of(looked.lines, first, count, signals, looked.granted)
     return Verdict(
         status=Status.CHECKED,
         as_of=looked.as_of,

@@ -15,7 +15,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Model, QuerySet
 
 from accounts.models import AuditEvent, ErasureRequest, Organization, User
-from consent.models import Intention, Statement
+from consent.models import Grant, Intention, Statement
 from holdout.ids import id_bits
 from holdout.vocabulary import UsageCategory
 from ledger.queries import receipts
@@ -37,6 +37,7 @@ def sections(user: User) -> Iterator[tuple[str, Any]]:
     yield "organisations", (_organization(one) for one in organizations)
     yield "works", _works(organizations)
     yield "places", _places(organizations)
+    yield "grants", _grants(organizations)
     yield "audit_events", map(_event, _in_blocks(AuditEvent.objects.filter(actor=user.pk)))
 
 
@@ -130,6 +131,28 @@ def _places(organizations: Iterable[Organization]) -> Iterator[dict[str, Any]]:
     """Those that stand for themselves; a work's places stand with the work."""
     places = Locator.objects.filter(work=None, declarant__organization__in=list(organizations))
     yield from _with_proofs(places.prefetch_related(*_PLACE, *_SAID), _own_place)
+
+
+def _grants(organizations: Iterable[Organization]) -> Iterator[dict[str, Any]]:
+    """What was permitted to whom."""
+    given = Grant.objects.filter(declarant__organization__in=list(organizations))
+    for block in _blocks(given.select_related("declarant", "grantee", "revocation")):
+        revocations = {grant.pk: getattr(grant, "revocation", None) for grant in block}
+        ids = [grant.public_id for grant in block]
+        proofs = receipts([*ids, *(r.public_id for r in revocations.values() if r is not None)])
+        for grant in block:
+            revocation = revocations[grant.pk]
+            records = [grant.public_id] if revocation is None else [grant.public_id, revocation.public_id]
+            yield {
+                "id": grant.public_id,
+                "declarant": grant.declarant.public_id,
+                "to": {"id": grant.grantee.public_id, "name": grant.grantee.name},
+                "uses": grant.uses,
+                "until": _time(grant.expires_at),
+                "at": _time(grant.created_at),
+                "revoked_at": None if revocation is None else _time(revocation.created_at),
+                "receipts": [proofs[record] for record in records if record in proofs],
+            }
 
 
 def _with_proofs(

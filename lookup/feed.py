@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from holdout.fingerprints.algorithms import ISCC_INSTANCE, PDQ_256, PHASH_256, PIXELS_SHA256, SHA256
 from holdout.fingerprints.picture import Gate, Pane, PaneKind, PictureFingerprints
+from holdout.ids import id_bits
 from holdout.index.pictures import RegisteredPicture, Standing
-from holdout.index.records import RECORD
+from holdout.index.records import GRANT, RECORD
 from holdout.resolution import LEAST_ASSURANCE_TO_ALLOW
 from holdout.vocabulary import UsageCategory
 from registry import assurances
@@ -143,6 +144,33 @@ WHERE f.algorithm IN ({_KEYS}) AND (
 """  # noqa: S608
 
 
+_GRANTS: Final = f"""
+SELECT o.public_id, g.public_id, d.public_id, floor(extract(epoch FROM g.expires_at))::bigint,
+    {" + ".join(f"(('{use.value}' = ANY(g.uses))::int << {i})" for i, use in enumerate(UsageCategory))}
+FROM consent_grant g
+JOIN accounts_organization o ON o.id = g.grantee_id
+JOIN registry_declarant d ON d.id = g.declarant_id
+JOIN ledger_logentry entry ON entry.record_id = g.public_id AND entry.index <= %(as_of)s
+WHERE NOT EXISTS (
+    SELECT FROM consent_revocation r
+    JOIN ledger_logentry ending ON ending.record_id = r.public_id AND ending.index <= %(as_of)s
+    WHERE r.grant_id = g.id
+) {{restriction}}
+ORDER BY g.id
+"""  # noqa: S608
+
+_CHANGED_GRANTEES: Final = """
+WITH changed AS (
+    SELECT record_id FROM ledger_logentry
+    WHERE log = 'declarations' AND index > %(after)s AND index <= %(as_of)s
+        AND entry_type IN ('grant', 'revocation')
+)
+SELECT DISTINCT o.public_id FROM consent_grant g JOIN accounts_organization o ON o.id = g.grantee_id
+WHERE g.public_id IN (SELECT record_id FROM changed) OR g.id IN (
+    SELECT r.grant_id FROM consent_revocation r JOIN changed ON changed.record_id = r.public_id
+)
+"""
+
 _PICTURES: Final = f"""
 WITH said AS (
     SELECT DISTINCT ON (f.value) f.value, st.standing, entry.index
@@ -206,6 +234,29 @@ def said_of_files(*, as_of: int, digests: list[bytes] | None = None) -> Iterator
     for said in _said(_FILES.format(restriction=restriction), as_of=as_of, digests=digests):
         digest = [bytes.fromhex(key.decode()) for key in said.key.to_pylist()]
         yield Said(pa.array(digest, pa.binary(32)), said.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """One line per grant in force, in `GRANT`'s form: `grantee[i]` is the public id of whose it is."""
+
+    grantee: list[str]
+    record: NDArray[np.void]
+
+
+def changed_grantees(*, after: int, as_of: int) -> list[str]:
+    """The public ids of the organisations whose grants entries in (after, as_of] give or revoke."""
+    return [row[0] for row in _rows(_CHANGED_GRANTEES, after=after, as_of=as_of)]
+
+
+def grants(*, as_of: int, grantees: list[str] | None = None) -> Grants:
+    """The grants in force at log index `as_of`, whenever they end: all, or those to these organisations."""
+    restriction = "" if grantees is None else "AND o.public_id = ANY(%(grantees)s)"
+    rows = _rows(_GRANTS.format(restriction=restriction), as_of=as_of, grantees=grantees)
+    record = np.zeros(len(rows), dtype=GRANT)
+    for i, (_, grant, declarant, expires, uses) in enumerate(rows):
+        record[i] = (id_bits(grant), id_bits(declarant), expires, uses, 0)
+    return Grants([row[0] for row in rows], record)
 
 
 def pictures(*, after: int, as_of: int) -> Iterator[RegisteredPicture]:

@@ -47,7 +47,10 @@ class Hits:
 
 
 def hits_of(looked: Looked, decisions: Decisions) -> Hits:
-    """Every statement found for the rows about which something follows, counted once a row."""
+    """Every statement found for the rows about which something follows, counted once a row.
+
+    `decisions` are those without grants: whoever permitted a vendor something wants to see that it asked.
+    """
     rows = set(decisions.row.tolist()) if looked.sights else set()
     hits = _hits_of(looked.lines, decisions)
     return Hits(hits.statement, hits.count, [sight for sight in looked.sights if sight.row in rows])

@@ -7,7 +7,7 @@ belongs to another log than this one, is built anew.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from holdout.errors import Unavailable
 from holdout.index.files import Tables
-from holdout.index.keys import IndexKeys, file_keys, text_keys
+from holdout.index.keys import IndexKeys, file_keys, grantee_keys, text_keys
 from holdout.index.pictures import PictureTable, RegisteredPicture
 from holdout.index.publish import Publisher
 from holdout.index.records import RECORD, Kind
@@ -152,7 +152,7 @@ def _moment(log_index: int) -> dict[str, Any]:
 def _everything(*, as_of: int) -> Tables:
     places = [_place_lines(said) for said in feed.said_of_places(as_of=as_of)]
     files = [_file_lines(said) for said in feed.said_of_files(as_of=as_of)]
-    return _tables(places, files)
+    return _tables(places, files, [_grant_lines(feed.grants(as_of=as_of))])
 
 
 def _table_of(pictures: Iterator[RegisteredPicture]) -> PictureTable:
@@ -174,9 +174,12 @@ def _tables_changed(*, after: int, as_of: int) -> Tables:
     files = (
         [_file_lines(said) for said in feed.said_of_files(as_of=as_of, digests=digests)] if digests else []
     )
+    grantees = feed.changed_grantees(after=after, as_of=as_of)
+    granted = [_grant_lines(feed.grants(as_of=as_of, grantees=grantees))] if grantees else []
     return _tables(
         [*places, _Lines.empty(text_keys([key.encode() for key in keys]))],
         [*files, _Lines.empty(file_keys(_columns_of_32(digests)))],
+        [*granted, _Lines.empty(grantee_keys(grantees))],
     )
 
 
@@ -221,17 +224,21 @@ def _file_lines(said: feed.Said) -> _Lines:
     return _Lines.of(file_keys(_columns_of_32(said.key.to_pylist())), said.record)
 
 
+def _grant_lines(grants: feed.Grants) -> _Lines:
+    return _Lines.of(grantee_keys(grants.grantee), grants.record.view(RECORD))
+
+
 def _columns_of_32(digests: Sequence[bytes]) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
 
 
-def _tables(places: Iterable[_Lines], files: Iterable[_Lines]) -> Tables:
-    places = list(places)
+def _tables(places: Sequence[_Lines], files: Sequence[_Lines], grants: Sequence[_Lines]) -> Tables:
     urls = (Kind.URL, Kind.PICTURE)
     return Tables(
         urls=_table(places, kinds=urls),
-        places=_table(places, kinds=tuple(kind for kind in Kind if kind not in (*urls, Kind.FILE))),
-        files=_table(list(files), kinds=(Kind.FILE,)),
+        places=_table(places, kinds=(Kind.PATH, Kind.HOST, Kind.DOMAIN, Kind.ACCOUNT)),
+        files=_table(files, kinds=(Kind.FILE,)),
+        grants=_table(grants, kinds=(Kind.GRANTEE,)),
     )
 
 

@@ -183,6 +183,7 @@ def _screened(taken: Taken, table: pa.Table, view: View) -> Iterator[Screened]:
                 table.slice(start, rows),
                 columns=columns,
                 view=view,
+                vendor=job.organization.public_id,
                 first_row=step.first_row + start,
                 hits_only=job.answers == LookupJob.Answers.HITS,
             )

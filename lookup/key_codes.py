@@ -7,6 +7,10 @@ together would say deny. Which places lie in each other cannot be seen in the in
 declarant says conditional, for a use that it denies at any place, is left to the registry (`ASK`); so is
 whatever permits, is for review or is disputed.
 
+A grant lifts a use of everything that its declarant says, so the codes for one vendor are those of what is
+left: where nothing but a restriction falls away, nothing; where the grant permits, `ASK`. A snapshot is for
+all vendors alike, and no grant shows in it.
+
 `resolve` is asked once for each shape that a record can have, never for each key.
 """
 
@@ -21,9 +25,10 @@ from numpy.typing import NDArray
 
 from holdout.index.records import DISPUTED, VOUCHED, Kind, Records
 from holdout.index.said import preferences_of
-from holdout.resolution import Assurance, MatchedStatement, resolve
+from holdout.resolution import Assurance, Grant, MatchedStatement, resolve
 from holdout.snapshot.codes import ASK, BITS, CODES, from_uses
 from holdout.verdicts import AsOf, MatchMethod
+from lookup.grants import NOTHING_GRANTED, Granted, uses_of
 
 _CONDITIONAL: Final = np.uint16(0b01_01_01_01_01)
 _DENY: Final = np.uint16(0b10_10_10_10_10)
@@ -50,13 +55,13 @@ class Said:
     record: Records
 
 
-def key_codes(parts: Iterable[Said]) -> list[NDArray[np.uint8]]:
-    """The code of every key of every part; 0 where nothing that is said has an effect.
+def key_codes(parts: Iterable[Said], *, granted: Granted = NOTHING_GRANTED) -> list[NDArray[np.uint8]]:
+    """The code of every key of every part; 0 where nothing that is said has an effect, with these grants.
 
     The parts are looked at together: an exception shows only when all places of a declarant that matter are
     there.
     """
-    columns = [_Columns.of(said) for said in parts]
+    columns = [_Columns.of(said, granted) for said in parts]
     denied = _denied_elsewhere(columns)
     return [column.codes(denied) for column in columns]
 
@@ -74,11 +79,11 @@ class _Columns:
     """64 of its 128 random bits: should two ever share them, more is left to the registry."""
 
     @classmethod
-    def of(cls, said: Said) -> "_Columns":
+    def of(cls, said: Said, granted: Granted) -> "_Columns":
         record = said.record
         return cls(
             first=said.first,
-            bits=_effects(record),
+            bits=_effects(record, granted),
             place=record["kind"] != Kind.FILE,
             declarant=_halves(record["declarant"]),
         )
@@ -133,13 +138,15 @@ def _denied_elsewhere(columns: list[_Columns]) -> _Denied:
     return _Denied(declarant, bits)
 
 
-def _effects(record: Records) -> NDArray[np.uint16]:
+def _effects(record: Records, granted: Granted) -> NDArray[np.uint16]:
     """The bits of each record by itself.
 
-    What they come to follows from its shape: 3 bits of kind, 3 of assurance, 8 of flags, 10 of what is said.
+    What they come to follows from its shape: 5 bits of uses that its declarant granted, 3 of kind, 3 of
+    assurance, 8 of flags, 10 of what is said.
     """
     shape = (
-        record["kind"].astype(np.uint32) << 21
+        granted.uses(record["declarant"]).astype(np.uint32) << 24
+        | record["kind"].astype(np.uint32) << 21
         | record["assurance"].astype(np.uint32) << 18
         | record["flags"].astype(np.uint32) << 10
         | record["said"]
@@ -155,23 +162,30 @@ def _effects(record: Records) -> NDArray[np.uint16]:
 @lru_cache(maxsize=65_536)
 def _effect_of_shape(shape: int) -> int:
     """Raises ValueError for a kind, an assurance or preferences that there are not."""
-    kind, flags = Kind(shape >> 21), shape >> 10 & 0xFF
+    kind, flags = Kind(shape >> 21 & 7), shape >> 10 & 0xFF
     if flags & ~(DISPUTED | VOUCHED):
         return int(_ASK)
     said = MatchedStatement(
         statement="",
         declarant="",
         preferences=preferences_of(shape & 0x3FF),
-        method=_METHODS[kind],
+        method=_method(kind),
         assurance=Assurance(shape >> 18 & 7),
         declared_at=0,
         disputed=bool(flags & DISPUTED),
         vouched=bool(flags & VOUCHED),
     )
-    resolution = resolve(statements=[said], as_of=_MOMENT)
+    grant = Grant("", "", "", uses_of(shape >> 24), 0, None, datetime.max.replace(tzinfo=UTC))
+    resolution = resolve(statements=[said], grants=[grant], vendor="", as_of=_MOMENT)
     if not resolution.reasons:
         return 0
     return int(BITS[ASK if resolution.disputed else from_uses(resolution.uses)])
+
+
+def _method(kind: Kind) -> MatchMethod:
+    if kind not in _METHODS:
+        raise ValueError(f"{kind} is not a valid kind of a picture's key")
+    return _METHODS[kind]
 
 
 def _halves(ids: NDArray[np.void]) -> NDArray[np.uint64]:

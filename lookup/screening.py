@@ -14,13 +14,12 @@ from holdout.errors import HoldoutError
 from holdout.fingerprints.algorithms import PHASH_256, SHA256, parse_code
 from holdout.fingerprints.picture import PictureFingerprints
 from holdout.index.read import View
-from holdout.index.records import public_ids
 from holdout.resolution import most_restrictive
 from holdout.url_keys import ERRORS
 from holdout.verdicts import Outcome, Status
 from holdout.vocabulary import UsageCategory
 from lookup.batch import Batch, Digests, Texts, digest_column, exact_digests
-from lookup.decisions import METHODS, NOTHING_SAID, OUTCOMES, Decisions, decide
+from lookup.decisions import METHOD_WORDS, NOTHING_SAID, OUTCOMES, Decisions, decide
 from lookup.engine import look_up
 from lookup.formats import MALFORMED, Columns
 from lookup.formats.parquet import is_octets
@@ -49,21 +48,28 @@ class Screened:
 
 
 def screen(
-    table: pa.Table, *, columns: Columns, view: View, first_row: int = 0, hits_only: bool = False
+    table: pa.Table,
+    *,
+    columns: Columns,
+    view: View,
+    vendor: str | None = None,
+    first_row: int = 0,
+    hits_only: bool = False,
 ) -> Screened:
-    """Look up every row; the row order stays. Its columns stay too, but the pictures' fingerprints: they are
-    many times what is said of them.
+    """Look up every row for the organisation with the public id `vendor`; the row order stays. Its columns
+    stay too, but the pictures' fingerprints: they are many times what is said of them.
 
     With `hits_only` the rows that were checked without a finding are left out, and `holdout_row` says where
     in the upload (from 0, this table beginning at `first_row`) each kept row stands.
     """
     problems = _Problems(table.num_rows)
     batch = _batch(table, columns, problems)
-    looked = look_up(batch, view=view)
+    looked = look_up(batch, view=view, vendor=vendor)
     problems.take_over(looked.error)
     for row, error in looked.not_compared.items():
         problems.add(row, error.code)
-    decisions = decide(looked.lines.where(problems.number[looked.lines.row] == 0))
+    lines = looked.lines.where(problems.number[looked.lines.row] == 0)
+    decisions = decide(lines, granted=looked.granted)
     rows = np.union1d(decisions.row, np.flatnonzero(problems.number)) if hits_only else None
     kept = table if rows is None else table.take(rows)
     kept = _as_text(kept.drop_columns([MALFORMED])) if MALFORMED in kept.column_names else kept
@@ -73,7 +79,7 @@ def screen(
         kept = kept.append_column(name, values)
     if columns.fingerprints in kept.column_names:
         kept = kept.drop_columns([columns.fingerprints])
-    return Screened(kept, _counts(decisions, problems), hits_of(looked, decisions))
+    return Screened(kept, _counts(decisions, problems), hits_of(looked, decide(lines)))
 
 
 def filled_rows(table: pa.Table, name: str) -> NDArray[np.int64]:
@@ -242,12 +248,11 @@ def _answer_columns(
     outcome[at] = decisions.outcome
     disputed = np.zeros(len(number), dtype=np.bool_)
     disputed[at] = decisions.disputed
-    statements = public_ids("stm", decisions.statement)
     return {
         "holdout_status": _words(tuple(Status), failed.astype(np.int8)),
         **{f"holdout_{use}": _words(_OUTCOMES, of_use[outcome], failed) for use, of_use in _OF_USE.items()},
-        "holdout_method": _scattered(len(number), at, [METHODS[m].value for m in decisions.method.tolist()]),
-        "holdout_statement": _scattered(len(number), at, statements),
+        "holdout_method": _scattered(len(number), at, [METHOD_WORDS[m] for m in decisions.method.tolist()]),
+        "holdout_statement": _scattered(len(number), at, decisions.sources()),
         "holdout_disputed": pa.array(disputed),
         "holdout_error": problems.column(number),
     }

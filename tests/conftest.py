@@ -22,6 +22,8 @@ from tests.factories import settle
 APPEND_ONLY = (
     "ledger_logentry",
     "consent_statement",
+    "consent_grant",
+    "consent_revocation",
     "accounts_auditevent",
     "registry_standing",
     "registry_lapse",

@@ -55,9 +55,9 @@ class QueryUrlsView(MeteredView):
         body = read_body(request, max_bytes=settings.HOLDOUT_LOOKUP_MAX_BYTES)
         with computing:
             batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
-            looked = look_up(batch)
-            decisions = decide(looked.lines)
-            store_hits(caller(request), hits_of(looked, decisions))
+            looked = look_up(batch, vendor=caller(request).public_id)
+            store_hits(caller(request), hits_of(looked, decide(looked.lines)))
+            decisions = decide(looked.lines, granted=looked.granted)
             entries = _entries(body.split(b"\n"), batch, looked, decisions)
             answered = msgspec.json.encode({"urls": entries})
         return HttpResponse(answered, content_type="application/json")

@@ -1,5 +1,6 @@
 """`POST /v1/confirm`: what is said of all keys in some ranges, so that nobody learns which one was meant."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from api.v1.verdicts import as_of_json
 from holdout.errors import InvalidInput
 from lookup import published
 from lookup.confirm import confirm, range_bits
+from lookup.grants import Granted
 from registry.read_index import current_view
 
 _MAX_BYTES: Final = 64 * 1024
@@ -41,7 +43,8 @@ class ConfirmView(MeteredView):
         most_bits = range_bits(published.newest().prefixes)
         view = current_view()
         with computing:
-            ranges = confirm(view, asked.prefixes, bits=asked.bits, most_bits=most_bits)
+            granted = Granted.to(caller(request).public_id, view=view, now=datetime.now(UTC))
+            ranges = confirm(view, asked.prefixes, bits=asked.bits, most_bits=most_bits, granted=granted)
         answered = {
             "as_of": as_of_json(view.as_of),
             "index_version": view.version,

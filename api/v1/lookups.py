@@ -72,8 +72,8 @@ def _answers_wanted(request: Request) -> Answers:
 
 
 def _answer(batch: Batch, wanted: Answers, request: Request) -> dict[str, Any]:
-    looked = look_up(batch)
+    looked = look_up(batch, vendor=caller(request).public_id)
     store_hits(caller(request), hits_of(looked, decide(looked.lines)))
     if wanted is Answers.HITS:
-        return hits_json(batch, looked, decide(looked.lines, looked.signals))
+        return hits_json(batch, looked, decide(looked.lines, looked.signals, looked.granted))
     return all_json(looked, verdicts_of(batch, looked))

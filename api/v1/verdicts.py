@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from holdout.index.records import public_ids
 from holdout.verdicts import AsOf, Reason, Verdict
 from lookup.batch import Batch
 from lookup.decisions import OUTCOMES, Decisions
@@ -51,8 +50,8 @@ def hits_json(batch: Batch, looked: Looked, decisions: Decisions) -> dict[str, A
 
 
 def _sources(decisions: Decisions) -> list[str]:
-    """Of each row the statement that weighs most, or the standard of the signal that does."""
-    ids = public_ids("stm", decisions.statement)
+    """Of each row the statement or grant that weighs most, or the standard of the signal that does."""
+    ids = decisions.sources()
     if not decisions.standard:
         return ids
     return [decisions.standard.get(row, id_) for row, id_ in zip(decisions.row.tolist(), ids, strict=True)]

@@ -15,14 +15,16 @@ from holdout.index.records import RECORD
 from holdout.index.sections import Damaged, Identity, Layout, damaged, open_sections, write_sections
 from holdout.index.table import MAX_LENGTH, Table, bucket_length, sieve_length
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
-TableName = Literal["urls", "places", "files"]
+TableName = Literal["urls", "places", "files", "grants"]
 TABLES: Final[tuple[TableName, ...]] = get_args(TableName)
+OF_PICTURES: Final[tuple[TableName, ...]] = ("urls", "places", "files")
+"""Those with the keys of pictures; nobody asks for a key of the others."""
 
 
 class Tables(NamedTuple):
-    """The three tables of an index."""
+    """The tables of an index."""
 
     urls: Table
     """Keys of kind URL and PICTURE."""
@@ -30,11 +32,13 @@ class Tables(NamedTuple):
     """Keys of kind PATH, HOST, DOMAIN and ACCOUNT."""
     files: Table
     """Keys of kind FILE."""
+    grants: Table
+    """Keys of kind GRANTEE; their records are to be read as `holdout.index.records.GRANT`."""
 
     @classmethod
     def nothing(cls) -> Self:
-        """Three tables without keys."""
-        return cls(Table.nothing(), Table.nothing(), Table.nothing())
+        """Tables without keys."""
+        return cls(*(Table.nothing() for _ in TABLES))
 
     @property
     def keys(self) -> int:

@@ -1,12 +1,13 @@
 """How the index knows a key: by a probe that is searched, and by a check that a hit must equal.
 
 A key with a text (a URL, a place, a picture, an account): probe = xxh3-64 of the text, check = the first 16
-bytes of its SHA-256. A file: bytes 0 to 7 of its SHA-256 as a big-endian number, and bytes 8 to 23. Probes
-collide, and can be made to; only the check says that a key is there.
+bytes of its SHA-256. A file: bytes 0 to 7 of its SHA-256 as a big-endian number, and bytes 8 to 23. A
+grantee: likewise of the SHA-256 of its public id behind a name of their own. Probes collide, and can be made
+to; only the check says that a key is there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -16,6 +17,8 @@ from xxhash import xxh3_64_intdigest
 
 from holdout.index.records import TAGS, Kind
 
+_OF_GRANTEES: Final = b"holdout grantee "
+"""Stands before the id in what is hashed: no file's or text's key comes out of it."""
 _KINDS: Final = {tag: kind for kind, tag in enumerate(TAGS)}
 
 
@@ -48,6 +51,13 @@ def file_keys(digests: NDArray[np.uint8]) -> IndexKeys:
         check=np.ascontiguousarray(digests[:, 8:24]),
         kind=np.full(len(digests), Kind.FILE, dtype=np.uint8),
     )
+
+
+def grantee_keys(public_ids: Sequence[str]) -> IndexKeys:
+    """The keys under which the grants to the organisations with these public ids stand."""
+    digests = b"".join([sha256(_OF_GRANTEES + one.encode()).digest() for one in public_ids])
+    keys = file_keys(np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32))
+    return replace(keys, kind=np.full_like(keys.kind, Kind.GRANTEE))
 
 
 def packed_key(text: str | bytes) -> bytes:

@@ -28,6 +28,7 @@ _KINDS: Final = {
     "urls": (Kind.URL, Kind.PICTURE),
     "places": (Kind.PATH, Kind.HOST, Kind.DOMAIN, Kind.ACCOUNT),
     "files": (Kind.FILE,),
+    "grants": (Kind.GRANTEE,),
 }
 
 

@@ -21,6 +21,20 @@ RECORD: Final[np.dtype[np.void]] = np.dtype(
 `flags` are `VOUCHED` and `DISPUTED`, `kind` is the `Kind` of the key, the same in all its records.
 """
 
+GRANT: Final[np.dtype[np.void]] = np.dtype(
+    {
+        "names": ["grant", "declarant", "expires", "uses", "kind"],
+        "formats": ["V16", "V16", "<i8", "<u2", "u1"],
+        "offsets": [0, 16, 32, 40, 44],
+        "itemsize": RECORD.itemsize,
+    }
+)
+"""What the table of grants keeps in the same 48 bytes: one grant to one organisation.
+
+`grant` and `declarant` are the random bits of public ids, `expires` is in unix seconds, `uses` has a bit for
+each granted use in the order of `UsageCategory`, the first use lowest.
+"""
+
 VOUCHED: Final = 1
 """Flag: may only restrict: declared for somebody else, or on a file that is not proven well enough."""
 DISPUTED: Final = 2
@@ -43,10 +57,12 @@ class Kind(IntEnum):
     """An account on a platform."""
     FILE = 6
     """The SHA-256 of a file's bytes."""
+    GRANTEE = 7
+    """An organisation to which something is granted; no picture has such a key."""
 
 
 TAGS: Final = (b"u ", b"p ", b"h ", b"d ", b"k ", b"a ")
-"""By kind: what a key's text begins with. A file has no text."""
+"""By kind: what a key's text begins with. A file and a grantee have no text."""
 
 RANKS: Final[NDArray[np.int64]] = np.zeros(256, dtype=np.int64)
 """By kind: how specific it is among the keys of one URL, larger is more; the longer text decides equals."""

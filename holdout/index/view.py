@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdout.errors import InvalidInput
-from holdout.index.files import TABLES, TableName, Tables
-from holdout.index.keys import file_keys, split_packed
+from holdout.index.files import OF_PICTURES, TableName, Tables
+from holdout.index.keys import file_keys, grantee_keys, split_packed
 from holdout.index.merge import merged
 from holdout.index.pictures import PictureTable
-from holdout.index.records import RANKS, RECORD, TAGS, Kind, Records, opaque
+from holdout.index.records import GRANT, RANKS, RECORD, TAGS, Kind, Records, opaque
 from holdout.index.table import Hits, Table, check_words
 from holdout.url_keys import TAG_LENGTH, UrlKeys
 from holdout.verdicts import AsOf
@@ -94,7 +94,7 @@ class View:
         return Found.together([_lines(*at, row, length, keys.kind) for at in self._hits("files", find)])
 
     def packed(self, keys: NDArray[np.uint8]) -> Found:
-        """What is said about packed keys (`holdout.index.keys`) of any kind, uint8 of shape (n, 16)."""
+        """What is said about packed keys (`holdout.index.keys`) of pictures, uint8 of shape (n, 16)."""
         probes, halves = split_packed(keys)
         words = halves.view(np.uint64).reshape(-1)
 
@@ -102,7 +102,22 @@ class View:
             return table.half(probes, words)
 
         row, length = np.arange(len(keys)), np.zeros(len(keys), dtype=np.int32)
-        return Found.together([_lines(*at, row, length) for name in TABLES for at in self._hits(name, find)])
+        return Found.together(
+            [_lines(*at, row, length) for name in OF_PICTURES for at in self._hits(name, find)]
+        )
+
+    def grants(self, grantee: str) -> Records:
+        """What is granted to the organisation with this public id, as an array of `GRANT`."""
+        keys = grantee_keys([grantee])
+        checks = check_words(keys.check)
+
+        def find(table: Table) -> Hits:
+            return table.exact(keys.probe, checks.__getitem__)
+
+        for table, hits in self._hits("grants", find):
+            if len(hits.which):
+                return table.lines(hits.position)[1].view(GRANT)
+        return np.empty(0, dtype=GRANT)
 
     def merged(self, name: TableName) -> Table:
         """The whole current state of one table: the base with the overlay applied."""

@@ -1,6 +1,7 @@
 """A person is forgotten: what goes, what stays, in which order, and nothing by halves."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from accounts.audit import SYSTEM
 from accounts.models import ApiKey, AuditEvent, ErasureRequest, Membership, Organization, User
 from accounts.services import issue_key, make_staff, personal_organization
 from consent import erasing as consent
-from consent.models import Statement
+from consent.grants import give_grant
+from consent.models import Revocation, Statement
 from consent.services import declare
 from holdout.errors import Conflict, NotPermitted
 from holdout.ids import id_bits
@@ -29,7 +31,8 @@ from ledger.models import LogEntry, Opening
 from ledger.queries import receipt
 from ledger.services import sequence_pending
 from lookup import erasing as lookup
-from lookup.engine import answer
+from lookup.batch import batch_of
+from lookup.engine import answer, look_up, verdicts_of
 from lookup.models import HitCount
 from registry import erasing as registry
 from registry.models import Asset, Declarant, Fingerprint, Looks, Standing, Work
@@ -157,6 +160,31 @@ def test_after_withdrawing_an_index_from_scratch_says_the_same(ada: User) -> Non
     settle()
     (verdict,) = answer([Query(url=f"{URL}?no-ai")])
     assert verdict.uses[UsageCategory.TRAIN_GEN] is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_was_permitted_ends_also_where_the_reservations_stay(
+    ada: User, vera: Organization, kind: ErasureRequest.Kind
+) -> None:
+    declarant = default_declarant(organization=personal_organization(user=ada))
+    now = datetime.now(UTC)
+    grant = give_grant(
+        declarant=declarant,
+        grantee=vera,
+        uses=[UsageCategory.TRAIN_GEN],
+        expires_at=now + accounts.GRACE,
+        now=now,
+    )
+    settle()
+    ask(ada, kind)
+    run_all()
+    assert Revocation.objects.get().grant == grant
+    batch = batch_of([Query(url="https://lovelace.example/x.png")])
+    (verdict,) = verdicts_of(batch, look_up(batch, vendor=vera.public_id))
+    kept = kind is Kind.KEEP
+    assert verdict.uses[UsageCategory.TRAIN_GEN] is (Outcome.DENY if kept else Outcome.UNKNOWN)
+    assert Opening.objects.filter(record_id=grant.public_id).exists() is kept
+    assert Opening.objects.filter(record_id__startswith="rvk_").exists() is kept
 
 
 def test_kept_reservations_stand_without_a_name_and_their_receipts_verify(

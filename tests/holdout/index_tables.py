@@ -53,9 +53,13 @@ def tables(
     urls: Mapping[Key, Sequence[int]] | None = None,
     places: Mapping[Key, Sequence[int]] | None = None,
     files: Mapping[Key, Sequence[int]] | None = None,
+    grants: Mapping[Key, Sequence[int]] | None = None,
 ) -> Tables:
     return Tables(
-        table_of(urls or {}, Kind.URL), table_of(places or {}, Kind.PATH), table_of(files or {}, Kind.FILE)
+        table_of(urls or {}, Kind.URL),
+        table_of(places or {}, Kind.PATH),
+        table_of(files or {}, Kind.FILE),
+        table_of(grants or {}, Kind.GRANTEE),
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xxhash import xxh3_128
 
 from holdout.errors import Unavailable
-from holdout.index.files import Moment, Tables, open_index, write_index
+from holdout.index.files import FORMAT, Moment, Tables, open_index, write_index
 from tests.holdout.index_tables import LEAF, TIME, Key, contents, tables
 
 _MOMENT = Moment(41, LEAF.hex(), TIME)
@@ -42,7 +42,7 @@ def test_an_index_without_keys_comes_back_too(tmp_path: Path) -> None:
     write_index(tmp_path / "a.index", Tables.nothing(), moment=Moment(-1, "", TIME), since=-1)
     file = open_index(tmp_path / "a.index")
     assert (file.moment.watermark, file.moment.leaf_hash, file.since) == (-1, "", -1)
-    assert [table.keys for table in file.tables] == [0, 0, 0]
+    assert [table.keys for table in file.tables] == [0, 0, 0, 0]
 
 
 def test_nothing_but_the_file_is_left_after_writing(path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_file_under_another_name_is_refused(path: Path) -> None:
 
 def test_another_format_is_refused(path: Path) -> None:
     damaged = bytearray(path.read_bytes())
-    damaged[8:12] = (2).to_bytes(4, "little")
+    damaged[8:12] = (FORMAT - 1).to_bytes(4, "little")
     path.write_bytes(damaged)
     assert "another format" in _refused(path)
 
@@ -187,7 +187,7 @@ def _write_with_header(path: Path, whole: bytes, header: bytes) -> None:
     old_length = struct.unpack_from("<I", whole, 12)[0]
     body = whole[64 + -(-old_length // 64) * 64 :]
     padded = header + bytes(-len(header) % 64)
-    start = struct.pack("<8sII16s32s", b"hldindex", 1, len(header), xxh3_128(padded).digest(), bytes(32))
+    start = struct.pack("<8sII16s32s", b"hldindex", FORMAT, len(header), xxh3_128(padded).digest(), bytes(32))
     path.write_bytes(start + padded + body)
 
 

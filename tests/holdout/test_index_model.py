@@ -9,13 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from holdout.index.files import TABLES, TableName, Tables
+from holdout.index.files import OF_PICTURES, TABLES, TableName, Tables
 from holdout.index.publish import Publisher
 from holdout.index.read import ReadIndex, View
 from holdout.index.records import Kind
 from tests.holdout.index_tables import LEAF, TIME, Key, contents, found_lines, table_of
 
-_KINDS = {"urls": Kind.URL, "places": Kind.HOST, "files": Kind.FILE}
+_KINDS = {"urls": Kind.URL, "places": Kind.HOST, "files": Kind.FILE, "grants": Kind.GRANTEE}
 Said = dict[str, dict[Key, list[int]]]
 
 # A dozen keys that meet in every way: the same probe, the same half check, both, neither.
@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
         assert sorted(found) == sorted(
             (row, _KINDS[name], number)
             for row, (probe, check) in enumerate(packed)
-            for name in TABLES
+            for name in OF_PICTURES
             for key, numbers in now[name].items()
             if key[0] == probe and key[1][:8] == check[:8]
             for number in numbers

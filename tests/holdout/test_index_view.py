@@ -49,7 +49,7 @@ def _tables(said: Mapping[str, Sequence[int]], files: Mapping[bytes, Sequence[in
     places = {text: numbers for text, numbers in said.items() if text[0] in "phda"}
     urls = {text: numbers for text, numbers in said.items() if text not in places}
     by_digest = {file_key(digest): numbers for digest, numbers in files.items()}
-    return Tables(_table(urls), _table(places), table_of(by_digest, Kind.FILE))
+    return Tables(_table(urls), _table(places), table_of(by_digest, Kind.FILE), Table.nothing())
 
 
 def _view(
@@ -128,11 +128,11 @@ def test_a_probe_without_the_equal_check_is_no_hit() -> None:
     late = check[:15] + bytes([check[15] ^ 1])
     for wrong in (other, late):
         nothing = Table.nothing()
-        base = Tables(table_of({(probe, wrong): [1]}, Kind.URL), nothing, nothing)
+        base = Tables(table_of({(probe, wrong): [1]}, Kind.URL), nothing, nothing, nothing)
         view = View(version=1, as_of=AsOf(0, TIME), leaf_hash=LEAF, base=base, overlay=Tables.nothing())
         assert found_lines(view.urls(asked_urls([CAT]))) == []
         # The overlay's own key with that probe hides nothing of the base's.
-        right = Tables(table_of({(probe, check): [2]}, Kind.URL), nothing, nothing)
+        right = Tables(table_of({(probe, check): [2]}, Kind.URL), nothing, nothing, nothing)
         view = View(version=1, as_of=AsOf(0, TIME), leaf_hash=LEAF, base=right, overlay=base)
         assert [number for *_, number in found_lines(view.urls(asked_urls([CAT])))] == [2]
 
@@ -140,7 +140,7 @@ def test_a_probe_without_the_equal_check_is_no_hit() -> None:
 def test_a_row_that_cannot_be_read_has_no_lines() -> None:
     """Its probe is 0 and its text empty; even a key that looks like that is not found for it."""
     probe, check = 0, sha256(b"u ").digest()[:16]
-    base = Tables(table_of({(probe, check): [1]}, Kind.URL), Table.nothing(), Table.nothing())
+    base = Tables.nothing()._replace(urls=table_of({(probe, check): [1]}, Kind.URL))
     view = View(version=1, as_of=AsOf(0, TIME), leaf_hash=LEAF, base=base, overlay=Tables.nothing())
     assert found_lines(view.urls(asked_urls(["no address", "https://", "ftp://example.com/"]))) == []
 

@@ -1,26 +1,29 @@
 """What keys mean by themselves: together what `resolve` says, or what is left to the registry."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdout.index.records import DISPUTED, RECORD, VOUCHED, Kind, Records
+from holdout.index.records import DISPUTED, GRANT, RECORD, VOUCHED, Kind, Records
 from holdout.index.said import said_of
-from holdout.resolution import LEAST_ASSURANCE, Assurance, MatchedStatement, resolve
+from holdout.resolution import LEAST_ASSURANCE, Assurance, Grant, MatchedStatement, resolve
 from holdout.snapshot.codes import ASK, BITS, CODES, from_uses
 from holdout.verdicts import AsOf, MatchMethod
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
+from lookup.grants import Granted
 from lookup.key_codes import Said, key_codes
 
 NOW = AsOf(100, datetime(2026, 11, 22, tzinfo=UTC))
 NO_AI, OPEN, LICENCE = PRESETS["no-ai"], PRESETS["open"], PRESETS["licence-first"]
 GEN, TDM = UsageCategory.TRAIN_GEN, UsageCategory.TDM
 DENY: Preferences = {GEN: Preference.DENY}
+TDM_TOO: Preferences = {GEN: Preference.DENY, TDM: Preference.DENY}
 ASK_FIRST: Preferences = {GEN: Preference.CONDITIONAL}
 KINDS = {
     MatchMethod.URL: Kind.URL,
@@ -57,10 +60,22 @@ def records(sayings: Iterable[Saying]) -> Records:
     return record
 
 
-def codes(*keys: list[Saying]) -> list[int]:
-    """The codes of keys at which these statements were made."""
+Uses = Mapping[int, Collection[UsageCategory]]
+"""What some declarants granted."""
+
+
+def granted(uses: Uses) -> Granted:
+    record = np.zeros(len(uses), dtype=GRANT)
+    for i, (declarant, some) in enumerate(uses.items()):
+        record[i]["declarant"] = declarant.to_bytes(8) * 2
+        record[i]["uses"] = sum(1 << [*UsageCategory].index(use) for use in some)
+    return Granted(vendor="org_vera", records=record)
+
+
+def codes(*keys: list[Saying], grants: Uses = MappingProxyType({})) -> list[int]:
+    """The codes of keys at which these statements were made, for who was granted that."""
     first = np.append(0, np.cumsum([len(key) for key in keys])).astype(np.uint32)
-    (found,) = key_codes([Said(first, records(s for key in keys for s in key))])
+    (found,) = key_codes([Said(first, records(s for key in keys for s in key))], granted=granted(grants))
     return [int(code) for code in found]
 
 
@@ -101,6 +116,14 @@ def test_what_is_not_proven_well_enough_says_nothing(method: MatchMethod) -> Non
     least = LEAST_ASSURANCE[method]
     for assurance in Assurance:
         assert codes(one(NO_AI, method, assurance=assurance)) == [240 if assurance >= least else 0]
+
+
+def test_of_what_a_grant_lifts_nothing_is_left_or_the_registry_has_to_be_asked() -> None:
+    near_allow = one(DENY, assurance=Assurance.L1)
+    assert codes(one(DENY), near_allow, one(NO_AI), grants={1: [GEN]}) == [ASK, 0, ASK]
+    assert codes(one(DENY, vouched=True), one(TDM_TOO, vouched=True), grants={1: [GEN]}) == [0, 6]
+    assert codes(one(DENY, declarant=2), grants={1: [GEN]}) == [162]
+    assert codes(one(DENY, disputed=True), grants={1: [GEN]}) == [ASK]
 
 
 def test_a_flag_that_nobody_knows_is_left_to_the_registry() -> None:
@@ -175,13 +198,16 @@ def said_by(sayings: list[Saying], preference: Preference) -> set[tuple[int, Usa
     return {(s.declarant, use) for s in sayings for use, p in s.preferences.items() if p is preference}
 
 
-@given(found=st.lists(sayings, max_size=8), others=st.lists(sayings, max_size=4))
+grants_ = st.dictionaries(st.integers(1, 4), st.sets(st.sampled_from([GEN, TDM]), min_size=1), max_size=2)
+
+
+@given(found=st.lists(sayings, max_size=8), others=st.lists(sayings, max_size=4), grants=grants_)
 def test_the_keys_of_a_picture_together_say_what_resolve_says_or_leave_it_to_the_registry(
-    found: list[Saying], others: list[Saying]
+    found: list[Saying], others: list[Saying], grants: dict[int, set[UsageCategory]]
 ) -> None:
     """`found` are at keys of the picture, one key of each kind; `others` somewhere else."""
     keys = [[s for s in found if s.method is method] for method in KINDS]
-    together = codes(*keys, *([s] for s in others))[: len(keys)]
+    together = codes(*keys, *([s] for s in others), grants=grants)[: len(keys)]
     code = int(CODES[np.bitwise_or.reduce(BITS[together])])
     statements = [
         MatchedStatement(
@@ -197,10 +223,14 @@ def test_the_keys_of_a_picture_together_say_what_resolve_says_or_leave_it_to_the
         )
         for i, s in enumerate(found)
     ]
-    resolution = resolve(statements=statements, as_of=NOW)
+    given_ = [
+        Grant(f"grant {i}", str(i), "org_vera", frozenset(uses), 0, None, datetime.max.replace(tzinfo=UTC))
+        for i, uses in grants.items()
+    ]
+    resolution = resolve(statements=statements, grants=given_, vendor="org_vera", as_of=NOW)
     expected = ASK if resolution.disputed else from_uses(resolution.uses)
     assert code in {expected, ASK}
-    if all(s.preferences.get(use) != "allow" for s in found for use in UsageCategory):
+    if not grants and all(s.preferences.get(use) != "allow" for s in found for use in UsageCategory):
         # Nothing is left to the registry without a reason.
         denied = {
             (s.declarant, use) for s in found + others for use, p in s.preferences.items() if p == "deny"

@@ -9,7 +9,7 @@ from django.db import models
 from django.test import Client
 
 from accounts.models import ApiKey, AuditEvent, Organization, User
-from accounts.queries import live_key, may_vouch
+from accounts.queries import listed_vendors, live_key, may_vouch
 from accounts.services import issue_key
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
@@ -54,6 +54,8 @@ def test_these_are_all_the_actions_that_there_are() -> None:
         ("accounts.Organization", "unvet"),
         ("accounts.Organization", "let_vouch"),
         ("accounts.Organization", "stop_vouching"),
+        ("accounts.Organization", "list_vendor"),
+        ("accounts.Organization", "unlist_vendor"),
         ("lookup.LookupJob", "cancel"),
         ("registry.Asset", "quarantine"),
         ("registry.Asset", "make_live"),
@@ -160,6 +162,24 @@ def test_letting_platforms_vouch_asks_first_and_can_be_taken_back(
     assert [event.what for event in events] == [
         *("staff:organization:let_vouch", "staff:organization:stopped_vouching"),
     ]
+    assert {event.actor for event in events} == {sam.pk}
+
+
+def test_listing_vendors_asks_first_and_can_be_taken_back(
+    desk: Client, sam: User, alice: Declarant, vera: Organization
+) -> None:
+    path, creators = "/staff/accounts/organization/", alice.organization
+    asked = act(desk, path, "list_vendor", [vera], confirm=False)
+    assert "List these organisations for creators?" in asked
+    assert not listed_vendors()
+    page = act(desk, path, "list_vendor", [vera, creators])
+    assert f"Is listed: {vera}" in page
+    assert "Only who screens pictures can be permitted something." in page
+    assert list(listed_vendors()) == [vera]
+    assert f"Is not listed: {vera}" in act(desk, path, "unlist_vendor", [vera])
+    assert not listed_vendors()
+    events = AuditEvent.objects.filter(object_id=vera.public_id).order_by("pk")
+    assert [event.what for event in events] == ["staff:organization:listed", "staff:organization:unlisted"]
     assert {event.actor for event in events} == {sam.pk}
 
 

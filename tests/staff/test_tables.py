@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.audit import SHELL
 from accounts.models import AuditEvent, Organization, User
 from accounts.services import issue_key, let_vouch
+from consent.grants import give_grant, revoke
 from consent.services import withdraw
+from holdout.vocabulary import UsageCategory
 from ledger.models import Log, LogEntry, Opening, PendingEntry
 from ledger.services import append
 from lookup.models import LookupJob, LookupReceipt
@@ -45,12 +47,20 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
     account = claim_place(declarant=declarant, typed=f"https://space.bilibili.com/{number + 1}")
     challenge_for(locator=account, now=datetime.now(UTC))
     issue_key(organization=vendor, name="crawler")
+    now = datetime.now(UTC)
+    grant = give_grant(
+        declarant=declarant,
+        grantee=vendor,
+        uses=[UsageCategory.TDM],
+        expires_at=now + timedelta(days=1),
+        now=now,
+    )
+    revoke(grant=grant)
     job = LookupJob.objects.create(
         organization=vendor, upload_format="csv", upload_sha256=bytes(32), upload_bytes=1, url_column="url"
     )
     LookupReceipt.objects.create(job=job)
     let_vouch(organization=declarant.organization, by=SHELL)
-    now = datetime.now(UTC)
     give_mandate(
         organization=declarant.organization,
         reference=f"user {number}",

@@ -1,7 +1,7 @@
 """One's data: the page, the file with everything, and the way to delete the account."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +14,17 @@ from django.test.utils import CaptureQueriesContext
 from accounts.audit import SHELL
 from accounts.models import AuditEvent, ErasureRequest, Organization, User
 from accounts.services import issue_key, make_staff
+from consent.grants import give_grant, revoke
 from consent.services import declare_many
 from holdout.ids import id_bits
 from holdout.receipts import verify_opening
 from holdout.urls import KeyKind
+from holdout.vocabulary import UsageCategory
 from lookup.exporting import sections
 from lookup.models import HitCount
 from registry.models import Work
 from registry.services import default_declarant, register_locators
-from tests.factories import NO_AI, fingerprinted_work, reserve_place
+from tests.factories import NO_AI, fingerprinted_work, reserve_place, settle
 from tests.web.conftest import person, signed_in
 from tests.web.test_signing_in import code_in
 from web.reauthentication import RECENT_SECONDS
@@ -50,8 +52,26 @@ def test_everything_that_is_kept_about_a_person_is_in_the_file(
     statement = work.statements.get()
     bits = UUID(bytes=id_bits(statement.public_id))
     HitCount.objects.create(statement=bits, organization=vera, day="2026-01-02", rows=3)
+    now = datetime.now(UTC)
+    grant = give_grant(
+        declarant=work.declarant,
+        grantee=vera,
+        uses=[UsageCategory.TDM],
+        expires_at=now + timedelta(days=1),
+        now=now,
+    )
+    revoke(grant=grant)
+    settle()
     found = downloaded(browser)
-    assert list(found) == ["format", "made_at", "account", "organisations", "works", "places", "audit_events"]
+    assert list(found) == [
+        *("format", "made_at", "account", "organisations"),
+        *("works", "places", "grants", "audit_events"),
+    ]
+    (permitted,) = found["grants"]
+    assert (permitted["id"], permitted["uses"]) == (grant.public_id, ["tdm"])
+    assert permitted["to"] == {"id": vera.public_id, "name": "Vera"}
+    assert permitted["revoked_at"]
+    assert [receipt["entry"]["type"] for receipt in permitted["receipts"]] == ["grant", "revocation"]
     assert found["account"]["email"] == ann.email
     assert found["organisations"][0]["api_keys"][0]["name"] == "plugin"
     (entry,) = found["works"]
