@@ -1,7 +1,7 @@
 """What creators fill in. Forms check shapes; whether a picture is one, only the sandbox says."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ErasureRequest, Membership, User
+from accounts.models import ErasureRequest, Membership, Organization, User
 from consent.imports import MAX_BYTES as MAX_LIST_BYTES
 from holdout.carriers.kit import Choice, choice_of
 from holdout.errors import InvalidInput, UnreadablePicture
@@ -392,6 +392,50 @@ class KeyForm(forms.Form):
     name = forms.CharField(
         label=_("What is it for?"), help_text=_("So that you know later which one to revoke."), max_length=100
     )
+
+
+class PermissionForm(forms.Form):
+    """Which vendor may do what until when, with all that one says oneself."""
+
+    vendor = forms.ChoiceField(
+        label=_("Whom do you permit it?"),
+        help_text=_("Organisations that we have vetted and that asked to be listed here."),
+    )
+    uses = forms.MultipleChoiceField(
+        label=_("What do you permit?"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one use.")},
+    )
+    until = forms.DateField(
+        label=_("Until which day?"),
+        help_text=_("The last day on which it counts, in UTC; at most five years from now."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d"],
+    )
+
+    def __init__(self, *args: Any, vendors: Iterable[Organization], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["vendor"].choices = [  # type: ignore[attr-defined] # as Django's choice fields have it
+            (vendor.public_id, vendor.name) for vendor in vendors
+        ]
+        self.fields["uses"].choices = [  # type: ignore[attr-defined]
+            (use.value, use_words(use)[0]) for use in UsageCategory
+        ]
+
+    def use_boxes(self) -> list[dict[str, Any]]:
+        """For the template: the box of each use, with what the use means."""
+        boxes = zip(UsageCategory, self["uses"], strict=True)
+        return [{"box": box, "meaning": use_words(use)[1]} for use, box in boxes]
+
+    def chosen(self) -> frozenset[UsageCategory]:
+        """The uses; for a valid form."""
+        return frozenset(map(UsageCategory, self.cleaned_data["uses"]))
+
+    def expires_at(self) -> datetime:
+        """When the last day ends; for a valid form."""
+        # After the last day that there is comes none; it is refused as too far away.
+        last = min(self.cleaned_data["until"], date.max - timedelta(days=1))
+        return datetime.combine(last + timedelta(days=1), time(), tzinfo=UTC)
 
 
 class HandoverForm(forms.Form):

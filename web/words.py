@@ -180,6 +180,12 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "own_act_needed": _(
         "For somebody else one may only restrict. To permit, to loosen and to withdraw is their own act."
     ),
+    "vendor_unknown": _("This organisation cannot be permitted anything. Choose one that is listed."),
+    "grant_unknown": _("You gave no such permission."),
+    "grant_without_uses": _("Choose at least one use."),
+    "grant_has_ended": _("Name a day that is still to come."),
+    "grant_too_long": _("Permit it for at most five years; you can renew it then."),
+    "too_many_grants": _("So many permissions stand already. Revoke one that you no longer need."),
     "daily_limit": _(
         "That is more than can be registered in a day; with a proven account or site it is much more."
     ),
@@ -269,6 +275,11 @@ def name_of(preferences: Preferences) -> "Text":
 def use_words(use: UsageCategory) -> "tuple[Text, Text]":
     """The name of a use, and what it means."""
     return _USES[use]
+
+
+def use_names(uses: Iterable[UsageCategory]) -> str:
+    """The names of some uses one after the other, in the language of the page."""
+    return str(pgettext_lazy("between two descriptions", ", ")).join(str(_USES[use][0]) for use in uses)
 
 
 def value_choices() -> "list[tuple[str, Text]]":

@@ -194,6 +194,18 @@ MANDATE_ENDED: Final = _answered(
 HANDOVER_OFFERED: Final = _answered(
     "a code", {"code": "k7qf3m2xabt5c2x7hw3a5ybd4e", "expires_at": "2026-12-22T09:30:00.123000+00:00"}
 )
+GRANTS_LISTED: Final = _answered(
+    "one grant",
+    {
+        "grants": [
+            {
+                "id": "grt_5m2k7q3vz6n4c2x7hw3a5ybd4e",
+                "uses": ["train_gen", "tdm"],
+                "expires_at": "2027-11-23T00:00:00+00:00",
+            }
+        ]
+    },
+)
 REGISTRATION_ASKED: Final = [
     asked(
         "a folder, a file, and a slip",

@@ -362,6 +362,15 @@ register = extend_schema(
         *(401, 403, 404, 409, 411, 413, 415, 422),
     ),
 )
+list_grants = extend_schema(
+    operation_id="list_grants",
+    summary="What you are permitted now, newest first",
+    description=(
+        "At most 1,000. Who gave it is not told; where it changes an answer, a reason with the method "
+        "`grant` names it."
+    ),
+    responses=_responses(200, ref("GrantList"), examples.GRANTS_LISTED, "Your grants.", 401, 403),
+)
 grant = extend_schema(
     operation_id="grant",
     summary="Permit something: never with an organisation's key",

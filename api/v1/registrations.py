@@ -14,7 +14,6 @@ from api.idempotency import once
 from api.permissions import OfCreators
 from api.throttling import MeteredView, QuotaName
 from api.v1 import operations
-from consent.services import own_act_needed
 from consent.vouching import Item, Vouched, register_for
 from holdout.errors import HoldoutError, InvalidInput
 from holdout.urls import MAX_URL_LENGTH
@@ -62,16 +61,6 @@ class RegistrationsView(MeteredView):
 
         body = stream_body(request, max_bytes=_MAX_BYTES)
         return once(request, body, register, undo=lambda: None)
-
-
-class GrantsView(MeteredView):
-    """To permit something is the person's own act: no organisation's key can."""
-
-    quotas = {"POST": QuotaName.CALLS}
-
-    @operations.grant
-    def post(self, _request: Request) -> HttpResponse:
-        raise own_act_needed()
 
 
 def _read(body: bytes) -> _Asked:

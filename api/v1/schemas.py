@@ -287,6 +287,21 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     "Job": _JOB,
     "JobList": _object({"jobs": {"type": "array", "items": ref("Job"), "maxItems": 100}}),
+    "GrantList": _object(
+        {
+            "grants": {
+                "type": "array",
+                "maxItems": 1000,
+                "items": _object(
+                    {
+                        "id": _text(pattern="^grt_[a-z2-7]{26}$"),
+                        "uses": {"type": "array", "items": {"enum": [use.value for use in UsageCategory]}},
+                        "expires_at": _TIME,
+                    }
+                ),
+            }
+        }
+    ),
     "Receipt": _RECEIPT,
     "SnapshotFile": _object(
         {

@@ -4,11 +4,12 @@ from django.urls import path, register_converter
 
 from api.v1.confirm import ConfirmView
 from api.v1.doctor import DoctorView
+from api.v1.grants import GrantsView
 from api.v1.jobs import JobReceiptView, JobResultView, JobResumeView, JobsView, JobView
 from api.v1.kit import KitView
 from api.v1.lookups import LookupsView
 from api.v1.mandates import HandoverView, MandateEndView, MandatesView, MandateView
-from api.v1.registrations import GrantsView, RegistrationsView
+from api.v1.registrations import RegistrationsView
 from api.v1.snapshots import SnapshotDeltaView, SnapshotsView, SnapshotView
 from api.v1.status import StatusView
 

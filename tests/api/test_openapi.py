@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +19,11 @@ from accounts.models import Organization
 from accounts.services import issue_key, let_vouch, vet_for_snapshots
 from api import openapi
 from api.v1.examples import MANDATE_ID
+from consent.grants import give_grant
 from holdout.doctor import visit
 from holdout.fetch import Fetched
 from holdout.urls import KeyKind
+from holdout.vocabulary import UsageCategory
 from lookup.jobs import work_once
 from lookup.models import LookupJob
 from lookup.snapshots import publish
@@ -124,6 +127,12 @@ def published(vendor: Organization) -> list[int]:
     return [publish(base=True) or 0 for _ in range(2)]
 
 
+def granted(declarant: Declarant, vendor: Organization) -> None:
+    uses = [UsageCategory.TRAIN_GEN, UsageCategory.TDM]
+    now = datetime.now(UTC)
+    give_grant(declarant=declarant, grantee=vendor, uses=uses, expires_at=now + timedelta(days=1), now=now)
+
+
 @pytest.fixture
 def platform(db: None) -> Client:
     """The program of a platform that was vetted to speak for its users."""
@@ -154,8 +163,12 @@ def test_what_the_examples_ask_for_others_is_answered_as_they_say(name: str, pla
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "mandate" not in str(OPERATIONS[name])])
 @pytest.mark.usefixtures("registry")
-def test_what_the_examples_ask_is_answered_as_they_say(name: str, vendor: Client, vera: Organization) -> None:
+def test_what_the_examples_ask_is_answered_as_they_say(
+    name: str, vendor: Client, vera: Organization, alice: Declarant
+) -> None:
     method, path, operation = OPERATIONS[name]
+    if name == "list_grants":
+        granted(alice, vera)
     if "jobs" in path and name != "submit_job":
         job = vendor.post("/v1/jobs", **body_of(OPERATIONS["submit_job"][2])).json()
         path = path.replace("{job_id}", job["id"])

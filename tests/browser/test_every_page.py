@@ -10,8 +10,9 @@ from django.core import mail
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
+from accounts.audit import SHELL
 from accounts.models import ApiKey, AuditEvent, Membership, Organization, User
-from accounts.services import personal_organization
+from accounts.services import list_vendor, personal_organization
 from consent.models import Statement
 from consent.places import add_place
 from holdout.doctor import visit
@@ -72,6 +73,8 @@ STAFF = {
     "staff-room": "/staff/accounts/",
     "staff-statements": "/staff/consent/statement/",
     "staff-statement": "/staff/consent/statement/{statement}/change/",
+    "staff-grants": "/staff/consent/grant/",
+    "staff-revocations": "/staff/consent/revocation/",
     "staff-organisations": "/staff/accounts/organization/",
     "staff-organisation": "/staff/accounts/organization/{organization}/change/",
     "staff-people": "/staff/accounts/user/",
@@ -115,6 +118,27 @@ def test_a_creators_pages(visitor: Visitor, ann: User, work: Work) -> None:
     visitor.sign_in(ann)
     for name, path in CREATOR.items():
         visitor.look(path.format(work=work.public_id), name)
+
+
+def test_a_creator_permits_a_vendor_something(visitor: Visitor, ann: User, vera: Organization) -> None:
+    visitor.sign_in(ann)
+    visitor.look("/permissions/", "permissions-nobody-listed")
+    list_vendor(organization=vera, by=SHELL)
+    visitor.page.goto("/permissions/")
+    visitor.press("main .actions a.button")
+    visitor.look_here("new-permission")
+    visitor.press("main form button.button")
+    visitor.complaints.clear()  # the browser's word for 422
+    visitor.look_here("new-permission-refused")
+    visitor.page.locator("#id_uses_0").check()
+    visitor.press("main form button.button")
+    visitor.page.wait_for_url("**/permissions/")
+    visitor.look_here("permissions")
+    visitor.press("main .people a")
+    visitor.look_here("revoke-permission")
+    visitor.press("main form button.danger")
+    visitor.page.wait_for_url("**/permissions/")
+    visitor.look_here("permissions-before")
 
 
 def test_deleting_the_account_and_keeping_it(visitor: Visitor, ann: User) -> None:

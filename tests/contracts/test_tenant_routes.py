@@ -20,12 +20,14 @@ from accounts import organizations
 from accounts.audit import SYSTEM
 from accounts.models import ApiKey, Invitation, Membership, Organization, User
 from accounts.services import issue_key, let_vouch, personal_organization
+from consent.grants import give_grant
 from consent.imports import import_list
-from consent.models import Import
+from consent.models import Grant, Import
 from consent.services import declare
 from holdout.errors import FetchFailed
 from holdout.resolution import Assurance
 from holdout.urls import KeyKind
+from holdout.vocabulary import UsageCategory
 from ledger.models import Log
 from ledger.services import append
 from lookup.jobs import work_once
@@ -45,6 +47,7 @@ PLACE = "A creator's place, which its people see."
 IMPORT = "A creator's import, which its people see."
 JOB = "A vendor's job, which its keys see."
 ORGANIZATION = "What is of an organisation, which its managers change."
+GRANT = "What a creator permitted, which its people see."
 MANDATE = "A platform's mandate, which its keys see."
 # Route -> whose object its path names.
 OBJECTS = {
@@ -66,6 +69,7 @@ OBJECTS = {
     "organization/members/<int:member_id>/role": ORGANIZATION,
     "organization/members/<int:member_id>/remove": ORGANIZATION,
     "organization/keys/<str:key_id>/revoke": ORGANIZATION,
+    "permissions/<str:grant_id>/revoke": GRANT,
     "join/<str:code>": "An invitation, which whoever has its address sees.",
     "v1/mandates/<mandate_id:mandate_id>": MANDATE,
     "v1/mandates/<mandate_id:mandate_id>/end": MANDATE,
@@ -91,7 +95,7 @@ POSTED = {
 }
 ELSEWHERE = "places/<str:place_id>/sign-in"
 """What one's own leads to the platform, or back with a word."""
-LISTS = {"works/", "places/", "v1/jobs"}
+LISTS = {"works/", "places/", "permissions/", "v1/jobs"}
 # Route -> why nobody's object is named on it.
 NOBODYS = {
     "": "the front page",
@@ -117,6 +121,7 @@ NOBODYS = {
     "accounts/weibo/callback/": "by the state of one's own session",
     "accounts/instagram/callback/": "by the state of one's own session",
     "accounts/tumblr/callback/": "by the state of one's own session",
+    "permissions/new": "permits something in one's own name",
     "handover": "whoever holds the code takes over what it stands for",
     "p/<str:code>": "public: whose profile bears the code stands in the profile",
     "works/many": "makes works of one's own",
@@ -141,7 +146,7 @@ NOBODYS = {
     "api/v2/query/urls/": "asks the registry, which answers every vendor alike",
     "v1/mandates": "makes a mandate of one's own",
     "v1/registrations": "registers under a mandate of one's own: another's is not found",
-    "v1/grants": "refuses everybody alike",
+    "v1/grants": "what one's own organisation was permitted; to POST it is refused to everybody alike",
     "v1/status": "public",
     "v1/kit": "public",
     "v1/doctor": "asks somebody else's site, for every key alike",
@@ -207,6 +212,7 @@ class Tenant:
     link: str
     key: ApiKey
     mandate: Mandate
+    grant: Grant
 
     def client_for(self, route: str) -> Client:
         if route.startswith("v1/mandates"):
@@ -251,6 +257,13 @@ def tenant(user: User) -> Tenant:
         link=link,
         key=issue_key(organization=member.organization, name="test")[0],
         mandate=mandate_of(organization),
+        grant=give_grant(
+            declarant=work.declarant,
+            grantee=vendor,
+            uses=[UsageCategory.TDM],
+            expires_at=NOW + timedelta(days=1),
+            now=NOW,
+        ),
     )
 
 
@@ -334,6 +347,7 @@ def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = path.replace("<mandate_id:mandate_id>", of.mandate.public_id)
     path = path.replace("<str:observation_id>", of.seen.public_id)
     path = path.replace("<str:import_id>", of.imported.public_id)
+    path = path.replace("<str:grant_id>", of.grant.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
 
 
@@ -371,7 +385,7 @@ def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
     own = (ann.work, ann.place, ann.seen, ann.imported, ann.job, ann.invitation, ann.key, ann.mandate)
-    for public_id in (*(one.public_id for one in own), ann.link):
+    for public_id in (*(one.public_id for one in (*own, ann.grant)), ann.link):
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
     path, foreign = (text.replace(f"members/{ann.member.pk}/", "members/0/") for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()
@@ -391,8 +405,8 @@ def test_anothers_record_is_not_shown_under_ones_own_work(ann: Tenant, ben: Tena
 @pytest.mark.parametrize("route", LISTS)
 def test_a_list_holds_ones_own_alone(route: str, ann: Tenant, ben: Tenant) -> None:
     shown = ask(ben.client_for(route), "GET", f"/{route}").content.decode()
-    assert any(own.public_id in shown for own in (ben.work, ben.place, ben.job))
-    assert not any(others.public_id in shown for others in (ann.work, ann.place, ann.job))
+    assert any(own.public_id in shown for own in (ben.work, ben.place, ben.grant, ben.job))
+    assert not any(others.public_id in shown for others in (ann.work, ann.place, ann.grant, ann.job))
 
 
 @pytest.mark.parametrize("route", OBJECTS)
