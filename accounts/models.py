@@ -69,6 +69,9 @@ class Organization(models.Model):
         db_default=False,
         help_text="Vetted, and creators may choose it to permit it something.",
     )
+    accepts_inquiries = models.BooleanField(
+        null=True, help_text="Whether vendors may write; none: only about what is conditional."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

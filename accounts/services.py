@@ -86,6 +86,11 @@ def unlist_vendor(*, organization: Organization, by: Actor) -> None:
     _set(organization, "listed", False, action="unlisted", by=by)
 
 
+def accept_inquiries(*, organization: Organization, accepted: bool | None) -> None:
+    """Whether vendors may write to those who act for `organization`; None: only about what is conditional."""
+    Organization.objects.filter(pk=organization.pk).update(accepts_inquiries=accepted)
+
+
 def _set(organization: Organization, field: str, value: bool, *, action: str, by: Actor) -> None:
     with transaction.atomic():
         other = Organization.objects.filter(pk=organization.pk, **{field: not value})

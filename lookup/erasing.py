@@ -1,11 +1,11 @@
-"""Who asked about the works of a person who wants to be forgotten: they alone could see it."""
+"""Who asked about the works of a person who wants to be forgotten, and wrote: they alone could see it."""
 
 from uuid import UUID
 
 from accounts.erasing import mark_done, organizations_of, running_for
 from consent.models import Statement
 from holdout.ids import id_bits
-from lookup.models import HitCount, NearHit
+from lookup.models import HitCount, Inquiry, Mute, NearHit
 from registry.erasing import in_blocks
 
 
@@ -17,4 +17,7 @@ def erase() -> None:
             bits = [UUID(bytes=id_bits(statement.public_id)) for statement in block]
             HitCount.objects.filter(statement__in=bits).delete()
             NearHit.objects.filter(statement__in=bits).delete()
+        Inquiry.objects.filter(statement__declarant__organization__in=organizations).delete()
+        Inquiry.objects.filter(organization__in=organizations).delete()
+        Mute.objects.filter(organization__in=organizations).delete()
         mark_done(erasure, "lookup")

@@ -19,7 +19,8 @@ from consent.models import Grant, Intention, Statement
 from holdout.ids import id_bits
 from holdout.vocabulary import UsageCategory
 from ledger.queries import receipts
-from lookup.models import HitCount, NearHit
+from lookup.inquiries import inquiries_to
+from lookup.models import HitCount, Inquiry, NearHit
 from registry.models import Asset, Authorization, Locator, Work
 
 FORMAT: Final = "holdout-data/1"
@@ -38,6 +39,7 @@ def sections(user: User) -> Iterator[tuple[str, Any]]:
     yield "works", _works(organizations)
     yield "places", _places(organizations)
     yield "grants", _grants(organizations)
+    yield "messages", (_message(inquiry) for one in organizations for inquiry in inquiries_to(one))
     yield "audit_events", map(_event, _in_blocks(AuditEvent.objects.filter(actor=user.pk)))
 
 
@@ -153,6 +155,17 @@ def _grants(organizations: Iterable[Organization]) -> Iterator[dict[str, Any]]:
                 "revoked_at": None if revocation is None else _time(revocation.created_at),
                 "receipts": [proofs[record] for record in records if record in proofs],
             }
+
+
+def _message(inquiry: Inquiry) -> dict[str, Any]:
+    return {
+        "id": inquiry.public_id,
+        "at": _time(inquiry.created_at),
+        "organisation": inquiry.organization.name,
+        "statement": inquiry.statement.public_id,
+        "answer_to": inquiry.reply_to,
+        "text": inquiry.message,
+    }
 
 
 def _with_proofs(

@@ -137,6 +137,19 @@ def _add(organization: int, day: date, batches: Iterable[HitBatch]) -> None:
         cursor.execute(_ADD, parameters)
 
 
+def was_told(organization: Organization, statement: str) -> bool:
+    """Whether a lookup of `organization` hit the statement with that public id, counted already or not."""
+    bits = id_bits(statement)
+    if HitCount.objects.filter(statement=UUID(bytes=bits), organization=organization).exists():
+        return True
+    waiting = HitBatch.objects.filter(organization=organization).values_list("statements", flat=True)
+    return any(bits in _cut(bytes(statements)) for statements in waiting.iterator())
+
+
+def _cut(statements: bytes) -> set[bytes]:
+    return {statements[i : i + 16] for i in range(0, len(statements), 16)}
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """That an organisation was told of a statement, on a day, for so many pictures."""

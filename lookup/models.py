@@ -1,10 +1,11 @@
-"""Bulk runs: the job, its steps (the truth about what is done), the receipt; hits; snapshots."""
+"""Bulk runs: the job, its steps (the truth about what is done), the receipt; hits; inquiries; snapshots."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Organization
+from consent.models import Statement
 from holdout.ids import new_id
 
 
@@ -14,6 +15,10 @@ def job_id() -> str:
 
 def receipt_id() -> str:
     return new_id("lrc")
+
+
+def inquiry_id() -> str:
+    return new_id("inq")
 
 
 class LookupJob(models.Model):
@@ -213,6 +218,52 @@ class NearHit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Inquiry(models.Model):
+    """What a vendor writes about a statement that it was told of, to whoever said that."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        SENT = "sent"
+        WITHHELD = "withheld"
+        """Not wanted, or from who is muted. The vendor never learns that."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=inquiry_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="inquiries")
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="inquiries")
+    message = models.TextField(max_length=4_000)
+    reply_to = models.EmailField()
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # lookup.inquiries.write_about: how many a vendor wrote lately
+            models.Index(name="inquiry_vendor", fields=["organization", "-created_at"]),
+            # lookup.inquiries.deliver
+            models.Index(name="inquiry_waiting", fields=["id"], condition=models.Q(state="waiting")),
+            # lookup.inquiries.sweep
+            models.Index(name="inquiry_age", fields=["created_at"]),
+        ]
+        verbose_name_plural = "inquiries"
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Mute(models.Model):
+    """A creator reads nothing more of a vendor."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="mutes")
+    vendor = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="mute_once", fields=["organization", "vendor"])]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} mutes {self.vendor_id}"
 
 
 class Snapshot(models.Model):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from lookup import digest, erasing, hits, jobs, snapshots
+from lookup import digest, erasing, hits, inquiries, jobs, snapshots
 from lookup.models import JobStep
 from lookup.steps import open_steps
 
@@ -43,9 +43,15 @@ def send_digests() -> None:
 
 
 @shared_task
+def deliver_inquiries() -> None:
+    inquiries.deliver(now=datetime.now(UTC))
+
+
+@shared_task
 def sweep() -> None:
     jobs.sweep()
     hits.sweep()
+    inquiries.sweep(now=datetime.now(UTC))
 
 
 @shared_task

@@ -180,6 +180,7 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
     "own_act_needed": _(
         "For somebody else one may only restrict. To permit, to loosen and to withdraw is their own act."
     ),
+    "inquiry_unknown": _("You have no such message."),
     "vendor_unknown": _("This organisation cannot be permitted anything. Choose one that is listed."),
     "grant_unknown": _("You gave no such permission."),
     "grant_without_uses": _("Choose at least one use."),

@@ -57,6 +57,7 @@ _BATCH_ANSWER: Final = {
         },
     ],
 }
+STATEMENT_ID: Final = "stm_5m2k7q3vz6n4c2x7hw3a5ybd4e"
 JOB_ID: Final = "job_5m2k7q3vz6n4c2x7hw3a5ybd4e"
 _JOB: Final = {
     "id": JOB_ID,
@@ -194,6 +195,17 @@ MANDATE_ENDED: Final = _answered(
 HANDOVER_OFFERED: Final = _answered(
     "a code", {"code": "k7qf3m2xabt5c2x7hw3a5ybd4e", "expires_at": "2026-12-22T09:30:00.123000+00:00"}
 )
+CONTACT_ASKED: Final = [
+    asked(
+        "a question about terms",
+        {
+            "statement": STATEMENT_ID,
+            "message": "We would like to train on this picture. What are your terms?",
+            "reply_to": "licensing@vendor.example",
+        },
+    )
+]
+CONTACT_STORED: Final = _answered("stored", {"id": "inq_5m2k7q3vz6n4c2x7hw3a5ybd4e"})
 GRANTS_LISTED: Final = _answered(
     "one grant",
     {

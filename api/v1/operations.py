@@ -371,6 +371,23 @@ list_grants = extend_schema(
     ),
     responses=_responses(200, ref("GrantList"), examples.GRANTS_LISTED, "Your grants.", 401, 403),
 )
+contact = extend_schema(
+    operation_id="contact",
+    summary="Write to whoever made a statement",
+    description=(
+        "About a statement that a lookup of yours was told of; others are not found. Who made it is not "
+        "told, and neither is whether they want to be written to: they answer to `reply_to`, or do not. At "
+        "most 20 messages in 24 hours, and one about a statement in seven days (`inquiry_limit`)."
+    ),
+    request={"application/json": OpenApiRequest(ref("ContactRequest"), examples=examples.CONTACT_ASKED)},
+    responses=_responses(
+        202,
+        ref("Contact"),
+        examples.CONTACT_STORED,
+        "Stored.",
+        *(401, 403, 404, 411, 413, 415, 422),
+    ),
+)
 grant = extend_schema(
     operation_id="grant",
     summary="Permit something: never with an organisation's key",

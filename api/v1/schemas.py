@@ -287,6 +287,14 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     "Job": _JOB,
     "JobList": _object({"jobs": {"type": "array", "items": ref("Job"), "maxItems": 100}}),
+    "ContactRequest": _object(
+        {
+            "statement": _text("From the reasons or hits of a lookup.", pattern="^stm_[a-z2-7]{26}$"),
+            "message": _text("Plain text; lines end with \\n.", maxLength=4000, minLength=1),
+            "reply_to": _text("Where you can be answered.", format="email"),
+        }
+    ),
+    "Contact": _object({"id": _text(pattern="^inq_[a-z2-7]{26}$")}),
     "GrantList": _object(
         {
             "grants": {

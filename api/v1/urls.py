@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from api.v1.confirm import ConfirmView
+from api.v1.contacts import ContactsView
 from api.v1.doctor import DoctorView
 from api.v1.grants import GrantsView
 from api.v1.jobs import JobReceiptView, JobResultView, JobResumeView, JobsView, JobView
@@ -74,4 +75,5 @@ urlpatterns = [
     path("mandates/<mandate_id:mandate_id>/handover", HandoverView.as_view()),
     path("registrations", RegistrationsView.as_view()),
     path("grants", GrantsView.as_view()),
+    path("contacts", ContactsView.as_view()),
 ]

@@ -77,6 +77,8 @@ if HOLDOUT_QUOTAS["lookups"][1] < HOLDOUT_LOOKUP_MAX_PACKED:
         f"HOLDOUT_QUOTA_LOOKUPS_BURST must be at least {HOLDOUT_LOOKUP_MAX_PACKED}: one full call."
     )
 
+# Where people find the pages, such as https://registry.example, for links in mails; empty: none.
+HOLDOUT_PUBLIC_URL = env_str("HOLDOUT_PUBLIC_URL", "").rstrip("/")
 # The rooms that keep something about people, in the order in which they erase it; `accounts` comes last.
 HOLDOUT_ERASING = ["consent", "registry", "lookup"]
 # Whether the demonstration's one-click sign-in exists: only in `config.settings.demo`, never from a variable.
@@ -314,6 +316,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "delete-abandoned-uploads": {"task": "registry.tasks.sweep", "schedule": 3600.0},
     "count-hits": {"task": "lookup.tasks.roll_up_hits", "schedule": 10.0, "options": {"expires": 10}},
+    "deliver-inquiries": {
+        "task": "lookup.tasks.deliver_inquiries",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "send-digests": {"task": "lookup.tasks.send_digests", "schedule": 3600.0, "options": {"expires": 3600}},
     "delete-expired-job-files": {"task": "lookup.tasks.sweep", "schedule": 3600.0},
 }

@@ -33,7 +33,8 @@ from ledger.services import sequence_pending
 from lookup import erasing as lookup
 from lookup.batch import batch_of
 from lookup.engine import answer, look_up, verdicts_of
-from lookup.models import HitCount
+from lookup.inquiries import mute
+from lookup.models import HitCount, Inquiry, Mute
 from registry import erasing as registry
 from registry.models import Asset, Declarant, Fingerprint, Looks, Standing, Work
 from registry.read_index import index_folder
@@ -330,9 +331,14 @@ def test_who_asked_is_forgotten_with_the_person_who_could_see_it(ada: User, vera
     bits = [UUID(bytes=id_bits(statement.public_id)) for statement in statements()]
     HitCount.objects.create(statement=bits[0], organization=vera, day="2026-01-01", rows=3)
     HitCount.objects.create(statement=UUID(int=7), organization=vera, day="2026-01-01", rows=3)
+    written = {"message": "May we?", "reply_to": "vera@example.com"}
+    Inquiry.objects.create(organization=vera, statement=statements()[0], **written)
+    mute(organization=personal_organization(user=ada), vendor=vera, muted=True)
     ask(ada, Kind.KEEP)
     run_all()
     assert HitCount.objects.get().statement == UUID(int=7)
+    assert not Inquiry.objects.exists()
+    assert not Mute.objects.exists()
 
 
 def test_every_step_leaves_an_audit_event_without_anything_personal(ada: User) -> None:

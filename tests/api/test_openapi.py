@@ -15,10 +15,10 @@ from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from accounts.audit import SHELL
-from accounts.models import Organization
+from accounts.models import Membership, Organization
 from accounts.services import issue_key, let_vouch, vet_for_snapshots
 from api import openapi
-from api.v1.examples import MANDATE_ID
+from api.v1.examples import MANDATE_ID, STATEMENT_ID
 from consent.grants import give_grant
 from holdout.doctor import visit
 from holdout.fetch import Fetched
@@ -29,6 +29,7 @@ from lookup.models import LookupJob
 from lookup.snapshots import publish
 from registry.models import Declarant
 from tests.factories import reserve_place, settle
+from tests.web.conftest import person
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.document())
@@ -133,6 +134,14 @@ def granted(declarant: Declarant, vendor: Organization) -> None:
     give_grant(declarant=declarant, grantee=vendor, uses=uses, expires_at=now + timedelta(days=1), now=now)
 
 
+def told(vendor: Client, declarant: Declarant) -> str:
+    """A statement that a lookup of the vendor hit, of somebody whom mail reaches."""
+    user = person("alice@example.com")
+    Membership.objects.create(organization=declarant.organization, user=user, role=Membership.Role.MANAGER)
+    vendor.post("/v1/lookups", "https://artist.example/x.jpg", content_type="text/plain")
+    return declarant.statements.get().public_id
+
+
 @pytest.fixture
 def platform(db: None) -> Client:
     """The program of a platform that was vetted to speak for its users."""
@@ -167,8 +176,11 @@ def test_what_the_examples_ask_is_answered_as_they_say(
     name: str, vendor: Client, vera: Organization, alice: Declarant
 ) -> None:
     method, path, operation = OPERATIONS[name]
+    body = body_of(operation)
     if name == "list_grants":
         granted(alice, vera)
+    if name == "contact":
+        body["data"] = body["data"].replace(STATEMENT_ID, told(vendor, alice))
     if "jobs" in path and name != "submit_job":
         job = vendor.post("/v1/jobs", **body_of(OPERATIONS["submit_job"][2])).json()
         path = path.replace("{job_id}", job["id"])
@@ -180,7 +192,7 @@ def test_what_the_examples_ask_is_answered_as_they_say(
     if "snapshots" in path or name == "confirm":
         path = path.replace("{version}", str(published(vera)[name == "snapshot"]))
     query = urlencode(query_of(operation))
-    answered: Any = vendor.generic(method.upper(), path, QUERY_STRING=query, **body_of(operation))
+    answered: Any = vendor.generic(method.upper(), path, QUERY_STRING=query, **body)
     answered.close()
     (status, said) = next(iter(operation["responses"].items()))
     assert str(answered.status_code) == status

@@ -17,6 +17,7 @@ from consent.models import Statement
 from consent.places import add_place
 from holdout.doctor import visit
 from holdout.fetch import Fetched
+from lookup.models import Inquiry
 from registry.control import Extent
 from registry.models import Declarant, Work
 from tests.browser.conftest import SCREENSHOTS, Visitor, code_in
@@ -139,6 +140,22 @@ def test_a_creator_permits_a_vendor_something(visitor: Visitor, ann: User, vera:
     visitor.press("main form button.danger")
     visitor.page.wait_for_url("**/permissions/")
     visitor.look_here("permissions-before")
+
+
+def test_a_creators_messages(visitor: Visitor, ann: User, work: Work, vera: Organization) -> None:
+    visitor.sign_in(ann)
+    visitor.look("/inquiries/", "messages-none")
+    list_vendor(organization=vera, by=SHELL)
+    Inquiry.objects.create(
+        organization=vera,
+        statement=work.statements.get(),
+        message="May we train on this?\n\nYours, Vera",
+        reply_to="licences@vera.example",
+        state=Inquiry.State.SENT,
+    )
+    visitor.look("/inquiries/", "messages")
+    visitor.press("form[action$=mute] button")
+    visitor.look_here("messages-muted")
 
 
 def test_deleting_the_account_and_keeping_it(visitor: Visitor, ann: User) -> None:

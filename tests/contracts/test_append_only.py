@@ -1,7 +1,7 @@
 """What is append-only cannot be changed, deleted or emptied, whoever asks the database."""
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from tests.conftest import APPEND_ONLY
 
@@ -24,7 +24,9 @@ def test_what_refuses_changes_also_refuses_to_be_emptied() -> None:
 def test_the_database_refuses_to_empty_what_is_append_only(table: str, emptying: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER no_truncate")  # as it is in life
-        with pytest.raises(IntegrityError, match=f"{table} is append-only"), transaction.atomic():
+        # Without CASCADE what other tables refer to is refused before any trigger.
+        why = f"{table} is append-only|cannot truncate a table referenced in a foreign key"
+        with pytest.raises(DatabaseError, match=why), transaction.atomic():
             cursor.execute(emptying.format(table=table))
 
 

@@ -31,7 +31,7 @@ from holdout.vocabulary import UsageCategory
 from ledger.models import Log
 from ledger.services import append
 from lookup.jobs import work_once
-from lookup.models import LookupJob
+from lookup.models import Inquiry, LookupJob
 from registry import looking
 from registry.mandates import Consent, give_mandate
 from registry.models import Locator, Mandate, Observation, Work
@@ -70,6 +70,7 @@ OBJECTS = {
     "organization/members/<int:member_id>/remove": ORGANIZATION,
     "organization/keys/<str:key_id>/revoke": ORGANIZATION,
     "permissions/<str:grant_id>/revoke": GRANT,
+    "inquiries/<str:inquiry_id>/mute": "What a vendor wrote to a creator, which its people see.",
     "join/<str:code>": "An invitation, which whoever has its address sees.",
     "v1/mandates/<mandate_id:mandate_id>": MANDATE,
     "v1/mandates/<mandate_id:mandate_id>/end": MANDATE,
@@ -90,6 +91,7 @@ POSTED = {
     "organization/members/<int:member_id>/role": 409,  # nobody else manages it
     "organization/members/<int:member_id>/remove": 409,
     "organization/keys/<str:key_id>/revoke": 302,
+    "inquiries/<str:inquiry_id>/mute": 302,
     "v1/mandates/<mandate_id:mandate_id>/end": 200,
     "v1/mandates/<mandate_id:mandate_id>/handover": 201,
 }
@@ -122,6 +124,8 @@ NOBODYS = {
     "accounts/instagram/callback/": "by the state of one's own session",
     "accounts/tumblr/callback/": "by the state of one's own session",
     "permissions/new": "permits something in one's own name",
+    "inquiries/": "one's own: what was written to oneself (tests/web/test_inquiries.py)",
+    "inquiries/choice": "the one in which one acts",
     "handover": "whoever holds the code takes over what it stands for",
     "p/<str:code>": "public: whose profile bears the code stands in the profile",
     "works/many": "makes works of one's own",
@@ -147,6 +151,7 @@ NOBODYS = {
     "v1/mandates": "makes a mandate of one's own",
     "v1/registrations": "registers under a mandate of one's own: another's is not found",
     "v1/grants": "what one's own organisation was permitted; to POST it is refused to everybody alike",
+    "v1/contacts": "writes in one's own name: what another was told of is not found",
     "v1/status": "public",
     "v1/kit": "public",
     "v1/doctor": "asks somebody else's site, for every key alike",
@@ -213,6 +218,7 @@ class Tenant:
     key: ApiKey
     mandate: Mandate
     grant: Grant
+    inquiry: Inquiry
 
     def client_for(self, route: str) -> Client:
         if route.startswith("v1/mandates"):
@@ -237,6 +243,13 @@ def tenant(user: User) -> Tenant:
     browser = signed_in(user, client=Client(raise_request_exception=False))
     vendor = Organization.objects.create(name="", side=Organization.Side.VENDOR)
     program = client_with(issue_key(organization=vendor, name="test")[1])
+    inquiry = Inquiry.objects.create(
+        organization=vendor,
+        statement=work.statements.get(),
+        message="May we?",
+        reply_to="vera@example.com",
+        state=Inquiry.State.SENT,
+    )
     job = program.post("/v1/jobs", b"url\nhttps://x.example/\n", content_type="text/csv").json()
     while work_once():
         pass
@@ -264,6 +277,7 @@ def tenant(user: User) -> Tenant:
             expires_at=NOW + timedelta(days=1),
             now=NOW,
         ),
+        inquiry=inquiry,
     )
 
 
@@ -348,6 +362,7 @@ def path_to(route: str, of: Tenant, *, record: str | None = None) -> str:
     path = path.replace("<str:observation_id>", of.seen.public_id)
     path = path.replace("<str:import_id>", of.imported.public_id)
     path = path.replace("<str:grant_id>", of.grant.public_id)
+    path = path.replace("<str:inquiry_id>", of.inquiry.public_id)
     return "/" + path.replace("<str:record_id>", record or record_of(of.work))
 
 
@@ -385,7 +400,7 @@ def test_what_is_anothers_looks_like_what_never_was(route: str, ann: Tenant, ben
     client, path = ben.client_for(route), path_to(route, ann)
     foreign = ask(client, asking(route), path).content.decode()
     own = (ann.work, ann.place, ann.seen, ann.imported, ann.job, ann.invitation, ann.key, ann.mandate)
-    for public_id in (*(one.public_id for one in (*own, ann.grant)), ann.link):
+    for public_id in (*(one.public_id for one in (*own, ann.grant, ann.inquiry)), ann.link):
         path, foreign = (text.replace(public_id, public_id[:4] + "a" * 26) for text in (path, foreign))
     path, foreign = (text.replace(f"members/{ann.member.pk}/", "members/0/") for text in (path, foreign))
     never = ask(client, asking(route), path).content.decode()

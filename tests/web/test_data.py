@@ -65,7 +65,7 @@ def test_everything_that_is_kept_about_a_person_is_in_the_file(
     found = downloaded(browser)
     assert list(found) == [
         *("format", "made_at", "account", "organisations"),
-        *("works", "places", "grants", "audit_events"),
+        *("works", "places", "grants", "messages", "audit_events"),
     ]
     (permitted,) = found["grants"]
     assert (permitted["id"], permitted["uses"]) == (grant.public_id, ["tdm"])
