@@ -52,16 +52,20 @@ class Granted:
         moment = max(view.as_of.time, now).timestamp()
         return cls(vendor=vendor, records=records[records["expires"] > moment])
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return len(self._declarants) > 0
+
     def uses(self, declarants: NDArray[np.void]) -> NDArray[np.uint16]:
         """Per declarant (V16), the uses that it granted, a bit each as in `GRANT`."""
-        if not len(self._declarants):
+        if not self:
             return np.zeros(len(declarants), dtype=np.uint16)
         at, known = self._places(declarants)
         return np.where(known, self._uses[at], np.uint16(0))
 
     def of(self, declarants: NDArray[np.void]) -> tuple[Grant, ...]:
         """The grants of these declarants (V16), each once."""
-        if not len(self._declarants):
+        if not self:
             return ()
         at, known = self._places(declarants)
         return tuple(grant for place in sorted(set(at[known].tolist())) for grant in self._grants_at(place))

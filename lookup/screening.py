@@ -79,7 +79,8 @@ def screen(
         kept = kept.append_column(name, values)
     if columns.fingerprints in kept.column_names:
         kept = kept.drop_columns([columns.fingerprints])
-    return Screened(kept, _counts(decisions, problems), hits_of(looked, decide(lines)))
+    unlifted = decide(lines) if looked.granted else decisions
+    return Screened(kept, _counts(decisions, problems), hits_of(looked, unlifted))
 
 
 def filled_rows(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -56,8 +56,9 @@ class QueryUrlsView(MeteredView):
         with computing:
             batch = parse_lines(body + b"\n", self._limits(request))  # here a last empty line is a line
             looked = look_up(batch, vendor=caller(request).public_id)
-            store_hits(caller(request), hits_of(looked, decide(looked.lines)))
             decisions = decide(looked.lines, granted=looked.granted)
+            unlifted = decide(looked.lines) if looked.granted else decisions
+            store_hits(caller(request), hits_of(looked, unlifted))
             entries = _entries(body.split(b"\n"), batch, looked, decisions)
             answered = msgspec.json.encode({"urls": entries})
         return HttpResponse(answered, content_type="application/json")
