@@ -10,7 +10,7 @@ import lookup.models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0010_accepts_inquiries"),
-        ("consent", "0007_grant"),
+        ("consent", "0009_grant"),
         ("lookup", "0006_near_hits"),
     ]
 
