@@ -76,11 +76,10 @@ def write_about(
 
 
 def _told_of(vendor: Organization, statement: str) -> Statement:
-    said = None
-    if is_public_id(statement) and statement.startswith("stm_") and was_told(vendor, statement):
-        found = Statement.objects.filter(public_id=statement).select_related("declarant__organization")
-        said = found.first()
-    if said is None or not _readers(said.declarant.organization).exists():
+    found = Statement.objects.select_related("declarant__organization")
+    said = found.filter(public_id=statement).first() if is_public_id(statement) else None
+    told = said is not None and was_told(vendor, said.public_id)
+    if said is None or not told or not _readers(said.declarant.organization).exists():
         raise NotFound("statement_unknown", "No lookup of yours was told of a statement with that id.")
     return said
 

@@ -134,6 +134,7 @@ def test_what_one_was_not_told_of_is_not_found(vendor: Client, anns: Organizatio
         (vendor, other.public_id),
         (stranger, said.public_id),
         (vendor, "stm_" + "a" * 26),
+        (vendor, "stm_" + "2" * 26),  # looks like an id, and is none
         (vendor, anns.public_id),
         (vendor, "\0"),
     ):
