@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from holdout.fingerprints.local.keypoints import SCALE_STEPS, query_keypoints
+from holdout.fingerprints.local.keypoints import REGISTERED_COUNT, SCALE_STEPS, query_keypoints
 from holdout.fingerprints.local.signatures import VARIANTS, projected, signatures, trained, variants
 from holdout.fingerprints.picture import Pane
 from holdout.index.cells import probed_cells
@@ -28,12 +28,38 @@ _PROBES: Final = 8
 """Cells that each keypoint is looked for in."""
 _LEAST_VOTES: Final = 3
 
-ASSERTED: Final = 14
-"""Inliers from which on a placement is certain by itself,"""
-CONFIRMED: Final = 12
-"""certain where a code of either family is near too, and"""
+LEAST: Final = 8
+"""Inliers below which a placement says nothing."""
 POSSIBLE: Final = 10
-"""possible. In 138,273 pairs of unrelated pictures the most were 9; drawings with letters alike reach 13."""
+"""Inliers from which on a placement is possible, however alike they are (in 138,273 pairs of unrelated
+pictures the most were 9);
+"""
+LIKELY: Final = 20
+"""or evidence, of fewer. It is counted in bits:"""
+_EVEN: Final = 10
+"""a match speaks for a copy by as many bits as its signatures differ in less than this, and against it by as
+many as they differ in more.
+
+Points of copies differ in 0 to 8 bits. Those of the same sign drawn by another hand, or of another map of
+the world, lie the same way as often, and differ in 7 to 14.
+"""
+ASSERTED: Final = 26
+"""Evidence from which on a placement is certain,"""
+CERTAIN: Final = 10
+"""with no fewer inliers, where it is exact."""
+_EXACT: Final = 2.0
+"""By how much (`_missed`) an exact placement misses at most. Copies miss by 0.8 to 1.5, since a registered
+place is kept in steps of 2; photographs of a screen, and signs drawn by another hand, by 2 to 4. For each
+unit beyond it
+"""
+_INEXACT: Final = 60
+"""so much more evidence is wanted: photographs have it."""
+_SIMPLE: Final = REGISTERED_COUNT
+"""A registered picture with fewer keypoints, those of little contrast included, is a simple drawing. Any hand
+draws the parts of such a one alike; only places and proportions differ, so that
+"""
+_EXACT_IF_SIMPLE: Final = 1.7
+"""no placement on it is certain that misses by more."""
 _COVERED: Final = 0.35
 """The share of either picture's keypoints inside what agrees: below it, they share an element."""
 _MARGIN: Final = 12.0
@@ -177,8 +203,7 @@ def _found(asked: _Asked, table: PictureTable, standing: NDArray[np.uint8]) -> I
         picture = int(table.asset[candidate.pane])
         if standing[picture] == Standing.GONE:
             continue
-        certain = CONFIRMED if candidate.pane in by_code else ASSERTED
-        if likeness := _compared(asked, table, candidate, certain):
+        if likeness := _compared(asked, table, candidate):
             yield _limited(likeness, standing[picture])
     for pane in by_code:
         picture = int(table.asset[pane])
@@ -218,16 +243,17 @@ def _by_keypoints(asked: _Asked, table: PictureTable) -> list[_Candidate]:
     return [_Candidate(pane, variant) for _, pane, variant in sorted(found)[:CANDIDATES]]
 
 
-def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate, certain: int) -> Likeness | None:
-    """What geometry says of a candidate, certain from so many inliers on; None if nothing."""
+def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Likeness | None:
+    """What geometry says of a candidate; None if nothing."""
     signature, packed = table.keypoints.of(candidate.pane)
     pairs = matches(asked.signature[candidate.variant], signature)
-    if len(pairs) < POSSIBLE:
+    if len(pairs) < LEAST:
         return None
     points, known = asked.points[candidate.variant], _known(packed)
     inliers, affine, inside = place(points, known, pairs)
     extent = table.extent[candidate.pane].astype(np.float64)
-    if inliers < POSSIBLE:
+    evidence = int((_EVEN - pairs[inside, 2]).sum())
+    if inliers < LEAST or (inliers < POSSIBLE and evidence < LIKELY):
         return None
     mine, theirs = (
         hull(side[pairs[inside, i], :2].astype(np.float64)) for i, side in enumerate((points, known))
@@ -235,8 +261,11 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate, certain
     stretch = np.sqrt(max(area(mine), 1.0) / max(area(theirs), 1.0))
     known_share = inside_share(known, theirs, _MARGIN)
     asked_share = inside_share(points, mine, _MARGIN * stretch)
-    kind = _kind(affine, asked.extent, extent)
-    if max(known_share, asked_share) < _COVERED or inliers < certain:
+    missed = _missed(points, known, pairs[inside], affine)
+    certain = inliers >= CERTAIN and evidence >= _wanted(missed, simple=len(known) < _SIMPLE)
+    if certain and max(known_share, asked_share) >= _COVERED:
+        kind = _kind(affine, asked.extent, extent)
+    else:
         kind = Kind.POSSIBLE
     return Likeness(
         digest=table.digest[table.asset[candidate.pane]].tobytes(),
@@ -249,6 +278,28 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate, certain
         outline=tuple((_placed(_CORNERS * asked.extent, affine) / extent).reshape(-1).tolist()),
         extent=tuple(extent.tolist()),
     )
+
+
+def _wanted(missed: float, *, simple: bool) -> float:
+    """The evidence from which on a placement is certain that misses by so much."""
+    if simple and missed > _EXACT_IF_SIMPLE:
+        return np.inf
+    return ASSERTED + _INEXACT * max(0.0, missed - _EXACT)
+
+
+def _missed(
+    points: NDArray[np.float32],
+    known: NDArray[np.float32],
+    pairs: NDArray[np.int64],
+    affine: NDArray[np.float64],
+) -> float:
+    """By how much a placement misses the places of these pairs: root mean square.
+
+    In `UNIT`ths of the registered pane's longest side, or of the asked one's where those are larger.
+    """
+    miss = _placed(points[pairs[:, 0], :2].astype(np.float64), affine) - known[pairs[:, 1], :2]
+    enlarged = max(1.0, float(np.sqrt(np.linalg.det(affine[:, :2]))))
+    return float(np.sqrt(np.square(miss).sum(axis=1).mean())) / enlarged
 
 
 def _kind(affine: NDArray[np.float64], asked: NDArray[np.float64], known: NDArray[np.float64]) -> Kind:
