@@ -15,7 +15,7 @@ import hashlib
 import multiprocessing
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -189,6 +189,8 @@ class Answer(msgspec.Struct, array_like=True):
     found: list[tuple[str, str, int]]
     """Id, kind and inliers of each registered picture; no id, and why, where the picture was refused."""
     codes: Codes
+    gate: str = ""
+    """Why nothing of the picture could be compared, if so (`picture.Gate`)."""
 
 
 class Kept:
@@ -226,7 +228,9 @@ def _ask(folder: Path, question: Question) -> tuple[str, Answer]:
         return question.key, Answer([("", error.code, 0)], {})
     found = likenesses(asked.panes, [_TABLE])[:8]
     hits = [(_FAMILY_OF[f.digest].id, f.kind.value, f.inliers) for f in found]
-    return question.key, Answer(hits, picture_baselines.codes(data))
+    seen = any(pane.phash or pane.keypoints for pane in asked.panes)
+    gate = "" if seen else asked.panes[0].gate.value
+    return question.key, Answer(hits, picture_baselines.codes(data), gate)
 
 
 def _segments_asked(folder: Path, question: Question) -> tuple[str, Codes]:
@@ -353,12 +357,16 @@ def of_holdout(
     for line in across + false:
         print("asserted of another family:", line)
     asked = sum(tally.asked for tally in groups.values())
+    gated = Counter(group_of(question) for question in known if answers[question.key].gate)
     best, strangers = (said(questions, answers, family_of) for questions in (known, unknown))
     return {
         "recall_overall": sum(tally.found for tally in groups.values()) / asked,
         "asserted_overall": sum(tally.asserted for tally in groups.values()) / asked,
         **{f"recall_{group}": tally.recall for group, tally in sorted(groups.items())},
         **{f"asserted_{group}": tally.asserted / tally.asked for group, tally in sorted(groups.items())},
+        # Not compared, by design: flat, tiny or nothing but text. They count as not found.
+        "gated_overall": gated.total() / asked,
+        **{f"gated_{group}": gated[group] / tally.asked for group, tally in sorted(groups.items())},
         **{f"recall_of_{kind}": tally.recall for kind, tally in sorted(kinds.items())},
         **{f"said_{kind}": count / asked for kind, count in best.items()},
         **{f"said_{kind}_of_strangers": count / len(unknown) for kind, count in strangers.items()},
