@@ -43,10 +43,10 @@ many as they differ in more.
 Points of copies differ in 0 to 8 bits. Those of the same sign drawn by another hand, or of another map of
 the world, lie the same way as often, and differ in 7 to 14.
 """
-ASSERTED: Final = 26
-"""Evidence from which on a placement is certain,"""
-CERTAIN: Final = 10
-"""with no fewer inliers, where it is exact."""
+CERTAIN: Final = 12
+"""Inliers from which on a placement is certain where a code of either family is near too; and elsewhere"""
+ASSERTED: Final = 36
+"""with so much evidence, where it is exact."""
 _EXACT: Final = 2.0
 """By how much (`_missed`) an exact placement misses at most. Copies miss by 0.8 to 1.5, since a registered
 place is kept in steps of 2; photographs of a screen, and signs drawn by another hand, by 2 to 4. For each
@@ -203,7 +203,7 @@ def _found(asked: _Asked, table: PictureTable, standing: NDArray[np.uint8]) -> I
         picture = int(table.asset[candidate.pane])
         if standing[picture] == Standing.GONE:
             continue
-        if likeness := _compared(asked, table, candidate):
+        if likeness := _compared(asked, table, candidate, coded=candidate.pane in by_code):
             yield _limited(likeness, standing[picture])
     for pane in by_code:
         picture = int(table.asset[pane])
@@ -243,8 +243,8 @@ def _by_keypoints(asked: _Asked, table: PictureTable) -> list[_Candidate]:
     return [_Candidate(pane, variant) for _, pane, variant in sorted(found)[:CANDIDATES]]
 
 
-def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Likeness | None:
-    """What geometry says of a candidate; None if nothing."""
+def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate, *, coded: bool) -> Likeness | None:
+    """What geometry says of a candidate, whose code is near one of the query's or not; None if nothing."""
     signature, packed = table.keypoints.of(candidate.pane)
     pairs = matches(asked.signature[candidate.variant], signature)
     if len(pairs) < LEAST:
@@ -262,7 +262,8 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
     known_share = inside_share(known, theirs, _MARGIN)
     asked_share = inside_share(points, mine, _MARGIN * stretch)
     missed = _missed(points, known, pairs[inside], affine)
-    certain = inliers >= CERTAIN and evidence >= _wanted(missed, simple=len(known) < _SIMPLE)
+    wanted = _wanted(missed, simple=len(known) < _SIMPLE, coded=coded)
+    certain = inliers >= CERTAIN and evidence >= wanted
     if certain and max(known_share, asked_share) >= _COVERED:
         kind = _kind(affine, asked.extent, extent)
     else:
@@ -280,10 +281,12 @@ def _compared(asked: _Asked, table: PictureTable, candidate: _Candidate) -> Like
     )
 
 
-def _wanted(missed: float, *, simple: bool) -> float:
+def _wanted(missed: float, *, simple: bool, coded: bool) -> float:
     """The evidence from which on a placement is certain that misses by so much."""
     if simple and missed > _EXACT_IF_SIMPLE:
         return np.inf
+    if coded:
+        return -np.inf
     return ASSERTED + _INEXACT * max(0.0, missed - _EXACT)
 
 

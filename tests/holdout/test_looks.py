@@ -85,7 +85,7 @@ def test_an_altered_copy_is_found_and_named(
     assert (likeness.mirrored, likeness.inverted) == (mirrored, inverted)
 
 
-def test_what_is_not_certain_is_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_has_to_agree_where_a_code_agrees_too(monkeypatch: pytest.MonkeyPatch) -> None:
     code = bytes(range(32))
     registered = pane(painted(2), query=False, codes=1, code=code)
     table = PictureTable.build([RegisteredPicture(digest(2), Standing.LIVE, [registered])])
@@ -96,6 +96,8 @@ def test_what_is_not_certain_is_found_all_the_same(monkeypatch: pytest.MonkeyPat
 
     assert (kind(0), kind(8)) == (Kind.SAME_PICTURE, Kind.SAME_PICTURE)
     monkeypatch.setattr(looks, "ASSERTED", 10_000)
+    assert (kind(0), kind(8)) == (Kind.POSSIBLE, Kind.SAME_PICTURE)
+    monkeypatch.setattr(looks, "CERTAIN", 10_000)
     assert (kind(0), kind(8)) == (Kind.POSSIBLE, Kind.CODES)
 
 
