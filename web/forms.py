@@ -17,17 +17,8 @@ from holdout.fingerprints.limits import FORMATS, MAX_BYTES
 from holdout.vocabulary import PRESETS, Preference, Preferences, UsageCategory
 from registry.control import Extent
 from registry.unseen import Codes
-from web.words import (
-    CHOICES,
-    OWN,
-    PRESET_WORDS,
-    UseLine,
-    preset_of,
-    refusal_words,
-    said_lines,
-    use_words,
-    value_choices,
-)
+from web.refusals import refusal_words
+from web.words import CHOICES, OWN, PRESET_WORDS, UseLine, preset_of, said_lines, use_words, value_choices
 
 _ACCEPT = ",".join(f"image/{name.lower()}" for name in FORMATS)
 _CODES: Final = ("phash", "pdq", "width", "height")

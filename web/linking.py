@@ -22,7 +22,7 @@ from registry.models import Locator
 from registry.platforms import account_of
 from registry.queries import place_of
 from web.pages import acting_organization
-from web.words import refusal_words
+from web.refusals import refusal_words
 
 if TYPE_CHECKING:
     from allauth.socialaccount.providers.base import Provider

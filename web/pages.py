@@ -15,7 +15,7 @@ from accounts.models import Organization, User
 from accounts.queries import organizations_of_person
 from accounts.services import personal_organization
 from holdout.errors import HoldoutError, NotFound, Unavailable
-from web.words import refusal_words
+from web.refusals import refusal_words
 
 _P = ParamSpec("_P")
 

@@ -18,7 +18,7 @@ from holdout.urls import canonicalize
 from registry.models import Work
 from registry.queries import work_of, works_of
 from web.badges import PAGE_LANGUAGES
-from web.words import refusal_words
+from web.refusals import refusal_words
 
 WORDS: Final = ("No AI", "NO AI TRAINING", "禁止 AI", "拒绝 AI 训练")
 DESIGNS: Final = {

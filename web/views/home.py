@@ -9,7 +9,8 @@ from holdout.verdicts import Query
 from lookup.engine import answer
 from lookup.parameters import refuse_what_would_go_unasked
 from web.badges import label_of
-from web.words import answer_lines, reason_lines, refusal_words
+from web.refusals import refusal_words
+from web.words import answer_lines, reason_lines
 
 
 @require_safe

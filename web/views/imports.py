@@ -14,7 +14,7 @@ from consent.models import Import
 from holdout.errors import HoldoutError
 from web.forms import ImportForm
 from web.pages import creator_page
-from web.words import refusal_words
+from web.refusals import refusal_words
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 from consent.queries import chain_of_number
 from holdout.errors import HoldoutError, NotFound
 from holdout.ids import number_letters, registration_number
-from web.words import name_of, refusal_words, said_lines
+from web.refusals import refusal_words
+from web.words import name_of, said_lines
 
 
 @require_safe

@@ -21,7 +21,7 @@ from registry.mandates import hand_over
 from web.forms import HandoverForm, InvitationForm, KeyForm, OrganizationForm
 from web.pages import ACTING, creator_page
 from web.reauthentication import way_to_prove_again
-from web.words import refusal_words
+from web.refusals import refusal_words
 
 _RATES: Final = {"invite": "10/m/user,60/h/user", "handover": "10/m/user,60/h/user"}
 

@@ -18,7 +18,8 @@ from holdout.vocabulary import UsageCategory
 from web.forms import PermissionForm
 from web.pages import creator_page
 from web.reauthentication import way_to_prove_again
-from web.words import refusal_words, use_names
+from web.refusals import refusal_words
+from web.words import use_names
 
 _USUAL: Final = timedelta(days=365)
 

@@ -26,7 +26,8 @@ from web.linking import provider_of
 from web.pages import creator_page
 from web.places import details_of, listed, ways_of
 from web.reauthentication import way_to_prove_again
-from web.words import attempt_lines, name_of, refusal_words
+from web.refusals import attempt_lines, refusal_words
+from web.words import name_of
 
 _PAGE = 20
 _RATES: Final = {"prove": "10/m/user,60/h/user"}

@@ -20,7 +20,8 @@ from holdout.verdicts import Access
 from holdout.vocabulary import PRESETS
 from lookup.parameters import refuse_what_would_go_unasked
 from web.forms import KitForm, MarkForm
-from web.words import outcome_lines, refusal_words, said_lines
+from web.refusals import refusal_words
+from web.words import outcome_lines, said_lines
 
 _MARK_IDS: Final = "mark_%s"
 """Two forms of one page have some names in common."""

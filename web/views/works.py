@@ -20,7 +20,8 @@ from web.badges import PAGE_LANGUAGES
 from web.forms import AllWorksForm, RegistrationForm, WorkForm
 from web.pages import creator_page
 from web.reauthentication import way_to_prove_again
-from web.words import name_of, preset_of, proof_words, refusal_words, said_lines
+from web.refusals import refusal_words
+from web.words import name_of, preset_of, proof_words, said_lines
 from web.works import details_of, receipt_of, with_what_is_said
 
 _PAGE = 20
