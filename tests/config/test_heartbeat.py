@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -44,7 +45,10 @@ def start(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Ite
         process.send_signal(signal.SIGCONT)
         process.terminate()
     for process in running:
-        process.wait(timeout=20)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=60)
+        process.kill()  # how they end is not what is tested here
+        process.wait()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
 
