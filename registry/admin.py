@@ -25,9 +25,11 @@ from registry.models import (
     Lapse,
     Locator,
     Mandate,
+    Sample,
     Standing,
     Work,
 )
+from registry.samples import judge
 from registry.services import set_standing
 from registry.upkeep import lapse
 
@@ -173,6 +175,57 @@ class ChallengeDesk(Desk):
 
 def _see(challenge: Challenge, by: Actor) -> None:
     saw_code(challenge=challenge, by=by, now=datetime.now(UTC))
+
+
+@admin.register(Sample)
+class SampleDesk(Desk):
+    """Addresses drawn from what is claimed without proof: does the claim seem to be the picture's maker's?"""
+
+    list_display = ("public_id", "address", "declarant", "word", "created_at")
+    list_select_related = ("locator__declarant",)
+    list_filter = (organization_filter("locator__declarant__organization__public_id"), "word")
+    search_fields = ("=public_id", "=locator__public_id", "=locator__declarant__public_id")
+    fields = ("public_id", "address", "declarant", "word", "created_at")
+    readonly_fields = ("address", "declarant")
+    actions = ("fine", "doubtful")
+
+    @admin.display(description=_("address"))
+    def address(self, sample: Sample) -> str:
+        return sample.locator.target
+
+    @admin.display(description=_("declarant"))
+    def declarant(self, sample: Sample) -> str:
+        return sample.locator.declarant.public_id
+
+    @admin.action(description=_("I looked: nothing speaks against it"))
+    def fine(self, request: HttpRequest, rows: QuerySet[Sample]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("locator__declarant__organization"),
+            act=_judging(Sample.Word.FINE),
+            question=_("Does nothing speak against these claims?"),
+            done=_("fine"),
+        )
+
+    @admin.action(description=_("I looked: it seems to be somebody else's"))
+    def doubtful(self, request: HttpRequest, rows: QuerySet[Sample]) -> TemplateResponse | None:
+        return self.carry_out(
+            request,
+            rows.select_related("locator__declarant__organization"),
+            act=_judging(Sample.Word.DOUBTFUL),
+            question=_(
+                "Are these pictures somebody else's? Who claimed them adds no more addresses until they have "
+                "proven a place. What they said stands."
+            ),
+            done=_("doubtful"),
+        )
+
+
+def _judging(word: Sample.Word) -> Callable[[Sample, Actor], None]:
+    def act(sample: Sample, by: Actor) -> None:
+        judge(sample, word=word, by=by)
+
+    return act
 
 
 @admin.register(Authorization)

@@ -36,6 +36,10 @@ def observation_id() -> str:
     return new_id("obs")
 
 
+def sample_id() -> str:
+    return new_id("smp")
+
+
 def challenge_id() -> str:
     return new_id("chl")
 
@@ -246,6 +250,34 @@ class Locator(models.Model):
                 name="locator_registration",
                 fields=["registration"],
                 condition=~models.Q(registration=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Sample(models.Model):
+    """One address of which somebody said something unproven, drawn for the staff to look at."""
+
+    class Word(models.TextChoices):
+        WAITING = "waiting"
+        FINE = "fine"
+        DOUBTFUL = "doubtful"
+        """Its declarant registers no more addresses until they have proven a place."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=sample_id, editable=False)
+    locator = models.OneToOneField(Locator, on_delete=models.CASCADE, related_name="sample")
+    word = models.CharField(max_length=8, choices=Word, default=Word.WAITING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # registry.samples: what waits of a declarant, and what was doubtful
+            models.Index(
+                name="sample_not_fine",
+                fields=["locator"],
+                condition=models.Q(word__in=["waiting", "doubtful"]),
             ),
         ]
 

@@ -7,6 +7,7 @@ from holdout.errors import LimitReached
 from holdout.resolution import Assurance
 from registry.models import Declarant, Locator, Work
 from registry.queries import holding_authorizations
+from registry.samples import refuse_the_doubtful
 
 A_DAY: Final = {
     Assurance.L0: 1_000,
@@ -17,7 +18,12 @@ A_DAY: Final = {
 
 
 def refuse_beyond_quota(*, declarant: Declarant, works: int = 0, addresses: int = 0, now: datetime) -> None:
-    """Raise LimitReached (`daily_limit`) where that many more would be too many within 24 hours."""
+    """Raise LimitReached (`daily_limit`) where that many more would be too many within 24 hours.
+
+    And as `registry.samples.refuse_the_doubtful` does, where addresses are to be added.
+    """
+    if addresses:
+        refuse_the_doubtful(declarant)
     most = A_DAY[max(level for level in A_DAY if level <= _level(declarant))]
     since = now - timedelta(days=1)
     for more, made in (

@@ -23,6 +23,7 @@ from registry import tasks
 from registry.ingest import incoming_path
 from registry.models import Asset, Authorization, Declarant, Fingerprint, Locator, Standing, Work
 from registry.records import authorization_record, places_record
+from registry.samples import draw
 from registry.scopes import refuse_overreach
 from registry.standings import say_standing
 
@@ -207,6 +208,7 @@ def register_keys(
         )
         rows = Locator.objects.filter(declarant=declarant, work=work, key_check__in=checks)
         by_check = {bytes(row.key_check): row for row in rows}
+        draw(rows, declarant=declarant)
         if work is not None and (new := [row for row in rows if row.registration == registration]):
             append(
                 log=Log.DECLARATIONS,

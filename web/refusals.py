@@ -27,6 +27,10 @@ _REFUSALS: Final[Mapping[str, "Text"]] = {
         "You were signed in there with another account. Sign out at the platform, sign in with the account "
         "that this place is, and try again."
     ),
+    "claims_in_doubt": _(
+        "Addresses that you added seem to be somebody else’s. Prove an account or a site of yours, and you "
+        "can add more."
+    ),
     "managers_only": _("Only who manages the organisation can do that."),
     "last_manager": _("Somebody must manage the organisation. Make somebody else manager first."),
     "organization_not_shared": _(

@@ -15,7 +15,7 @@ from holdout.resolution import Assurance
 from holdout.urls import KeyKind
 from lookup.models import LookupJob
 from registry.control import challenge_for, claim_place
-from registry.models import Asset, Authorization, Declarant, Standing
+from registry.models import Asset, Authorization, Declarant, Sample, Standing
 from registry.queries import locator_assurances
 from registry.services import authorize_locators, register_locators
 from tests.factories import fingerprinted_work, settle
@@ -50,6 +50,8 @@ def test_these_are_all_the_actions_that_there_are() -> None:
     }
     assert actions == {
         ("accounts.ApiKey", "revoke"),
+        ("registry.Sample", "fine"),
+        ("registry.Sample", "doubtful"),
         ("accounts.Organization", "vet"),
         ("accounts.Organization", "unvet"),
         ("accounts.Organization", "let_vouch"),
@@ -208,3 +210,16 @@ def test_ending_a_proof_asks_first_and_leaves_one_event(desk: Client, sam: User,
     assert not locator_assurances([place.pk])
     (event,) = AuditEvent.objects.filter(what="staff:authorization:ended")
     assert (event.actor, event.object_id) == (sam.pk, proof.public_id)
+
+
+def test_a_sampled_claim_is_judged_and_can_be_judged_anew(desk: Client, sam: User, alice: Declarant) -> None:
+    (place,) = register_locators(declarant=alice, targets=[(KeyKind.URL, "https://example.com/a.jpg")])
+    sample, _ = Sample.objects.get_or_create(locator=place)
+    path = "/staff/registry/sample/"
+    assert "https://example.com/a.jpg" in desk.get(path).content.decode()
+    assert "somebody else" in act(desk, path, "doubtful", [sample], confirm=False)
+    assert f"Doubtful: {sample}" in act(desk, path, "doubtful", [sample])
+    assert f"Fine: {sample}" in act(desk, path, "fine", [sample])
+    events = AuditEvent.objects.filter(object_id=sample.public_id).order_by("pk")
+    assert [event.what for event in events] == ["staff:sample:found_doubtful", "staff:sample:found_fine"]
+    assert {event.actor for event in events} == {sam.pk}

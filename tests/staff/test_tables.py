@@ -20,7 +20,7 @@ from ledger.services import append
 from lookup.models import LookupJob, LookupReceipt
 from registry.control import challenge_for, claim_place
 from registry.mandates import Consent, give_mandate
-from registry.models import Declarant, Standing, Work
+from registry.models import Declarant, Sample, Standing, Work
 from registry.services import set_standing
 from tests.factories import reserve_place, reserve_work, settle
 
@@ -46,6 +46,7 @@ def fill(declarant: Declarant, vendor: Organization, number: int) -> None:
     reserve_place(declarant, f"https://example.com/{number}.jpg")
     account = claim_place(declarant=declarant, typed=f"https://space.bilibili.com/{number + 1}")
     challenge_for(locator=account, now=datetime.now(UTC))
+    Sample.objects.get_or_create(locator=account)
     issue_key(organization=vendor, name="crawler")
     now = datetime.now(UTC)
     grant = give_grant(
