@@ -26,6 +26,7 @@ _WHY: Final[Mapping[str, "Text"]] = {
         "This browser cannot read the picture: it is damaged, or its format is unknown. Open it in an "
         "editor, save it as JPEG or PNG, and add it again."
     ),
+    "too_plain": _("Too plain to be recognised: only the very file is reserved."),
     "too_large": _("The file is larger than 25 MB. Open this page anew and choose “Smaller copies” for it."),
     "no_file": _("The file can no longer be read from your device. Add it again."),
     "away": _("The registry could not be reached. Look at your connection and try again."),

@@ -159,15 +159,18 @@ def test_the_originals_go_as_they_are_where_that_is_chosen(page: Page, tmp_path:
 
 @pytest.mark.usefixtures("sequencer")
 def test_nothing_of_a_picture_leaves_the_device_where_that_is_chosen(page: Page, folder: Path) -> None:
+    Image.new("RGB", (800, 600), "#456").save(folder / "flat.png")
     bodies: list[bytes] = []
     page.on("request", lambda request: bodies.append(request.post_data_buffer or b""))
     add(page, folder)
     page.locator("#send-nothing").check()
-    assert "Registered: 3. Known already: 1. Refused: 8. Not sent: 0." in finish(page)
+    assert "Registered: 4. Known already: 1. Refused: 8. Not sent: 0." in finish(page)
     assert max(len(body) for body in bodies) < 2_000
     assert states(page)["broken.jpg"] == "refused"
+    expect(page.locator("#list li", has_text="flat.png")).to_contain_text("Too plain to be recognised")
+    expect(page.locator("#list li", has_text="harbour.jpg")).not_to_contain_text("Too plain")
     unseen = Asset.objects.order_by("pk")
-    assert [asset.state for asset in unseen] == ["fingerprinted"] * 3
+    assert [asset.state for asset in unseen] == ["fingerprinted"] * 4
     assert not Looks.objects.exists()
     assert not Authorization.objects.exists()
     tide = Fingerprint.objects.get(asset__work__title__startswith="tide", algorithm="phash-256/1")

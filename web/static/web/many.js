@@ -171,7 +171,8 @@ async function send(item) {
     else for (const [name, value] of Object.entries(picture)) body.append(name, value);
     const answer = picture instanceof Blob ? await call(form.dataset.picture, body, picture.size) : await call(form.dataset.unseen, body, CODES_BYTES);
     if (answer.state === "registered") link(item, answer.work);
-    settle(item, answer.state, answer.state === "known" ? words.why.spoken_of : "");
+    const plain = picture instanceof Blob || "phash" in picture ? "" : words.why.too_plain;
+    settle(item, answer.state, answer.state === "known" ? words.why.spoken_of : plain);
   } catch (error) {
     fail(item, error);
   }
