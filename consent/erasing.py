@@ -28,9 +28,17 @@ def erase() -> None:
     """Do our part of every request that has come to us; what has to wait is done the next time."""
     for erasure in running_for("consent"):
         organizations = list(organizations_of(erasure))
+        _forget_what_is_to_come(organizations)
         _revoke_everything(organizations)
         if erasure.kind == ErasureRequest.Kind.KEEP or _erased(organizations):
             mark_done(erasure, "consent")
+
+
+def _forget_what_is_to_come(organizations: Collection[Organization]) -> None:
+    """Also where what was declared is to stay: nobody would be left who could think better of it."""
+    Intention.objects.filter(
+        Q(locator__declarant__organization__in=organizations) | Q(work__organization__in=organizations)
+    ).delete()
 
 
 def _revoke_everything(organizations: Collection[Organization]) -> None:
@@ -49,9 +57,6 @@ def _erased(organizations: Collection[Organization]) -> bool:
     except Conflict:  # somebody was quicker
         return False
     Import.objects.filter(declarant__organization__in=organizations).delete()
-    Intention.objects.filter(
-        Q(locator__declarant__organization__in=organizations) | Q(work__organization__in=organizations)
-    ).delete()
     statements = Statement.objects.filter(declarant__organization__in=organizations)
     grants = Grant.objects.filter(declarant__organization__in=organizations)
     revocations = Revocation.objects.filter(grant__in=grants)

@@ -114,10 +114,10 @@ def _say_once(asset: Asset, *, preferences: Preferences, terms_url: str) -> Decl
 def say(*, work: Work, preferences: Preferences, terms_url: str) -> Declared:
     """Say `preferences` about a work, instead of what its declarant said before or was to say later."""
     with transaction.atomic():
+        forget([work])  # first, as the clock does: it would wait for us, and we for it
         statement = declare(
             declarant=work.declarant, subject=work, preferences=preferences, terms_url=terms_url
         )
-        forget([work])
     return _logged(work, statement)
 
 
@@ -170,8 +170,8 @@ def take_back(*, work: Work) -> Declared:
     if statement is None or not any(getattr(statement, use.value) for use in UsageCategory):
         raise Conflict("nothing_to_withdraw", "Nothing is said about this work.")
     with transaction.atomic():
-        withdrawn = withdraw(statement=statement)
         forget([work])
+        withdrawn = withdraw(statement=statement)
     return _logged(work, withdrawn)
 
 

@@ -1,7 +1,7 @@
 """A person is forgotten: what goes, what stays, in which order, and nothing by halves."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from accounts.models import ApiKey, AuditEvent, ErasureRequest, Membership, Orga
 from accounts.services import issue_key, make_staff, personal_organization
 from consent import erasing as consent
 from consent.grants import give_grant
-from consent.models import Revocation, Statement
+from consent.intentions import fulfil_intentions
+from consent.models import Intention, Revocation, Statement
+from consent.registration import say_of_all
 from consent.services import declare
 from holdout.errors import Conflict, NotPermitted
 from holdout.ids import id_bits
@@ -377,3 +379,15 @@ def test_of_a_statement_the_database_lets_only_the_address_of_the_terms_go(ada: 
             Statement.objects.filter(pk=one.pk).update(**change)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         one.delete()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_was_to_be_said_later_is_not_said_for_who_has_gone(ada: User, kind: ErasureRequest.Kind) -> None:
+    day = datetime.now(UTC) + timedelta(days=1)
+    organization = personal_organization(user=ada)
+    say_of_all(organization=organization, preferences=PRESETS["research-ok"], terms_url="", starts_at=day)
+    ask(ada, kind)
+    run_all()
+    assert fulfil_intentions(now=day) == 0
+    assert not Intention.objects.exists()
+    assert not Statement.objects.filter(tdm="allow").exists()
